@@ -1,0 +1,72 @@
+"""The exceptions a user can meet, each one sentence with a remedy."""
+
+from __future__ import annotations
+
+import os
+
+
+class GibletError(Exception):
+    """Something the user can mend; the message says how.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, without a full stop.
+    remedy : str
+        What to do about it, without a full stop.
+    path : str or os.PathLike, optional
+        The file or folder concerned; its name opens the message.
+
+    Attributes
+    ----------
+    problem, remedy : str
+        As given.
+    path : str or None
+        As given, as text.
+    """
+
+    def __init__(self, problem: str, remedy: str, path: str | os.PathLike[str] | None = None) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.path = None if path is None else os.fspath(path)
+        where = "" if self.path is None else f"{printable(self.path)}: "
+        super().__init__(f"{where}{problem}; {remedy}.")
+
+    def __reduce__(self) -> tuple[type[GibletError], tuple[str, str, str | None]]:
+        return type(self), (self.problem, self.remedy, self.path)
+
+
+class MediaError(GibletError):
+    """A film or sound file cannot be read or written as asked."""
+
+
+class CodecError(GibletError):
+    """A codec cannot be had, or does not fit what it was given."""
+
+
+class AlignmentError(GibletError):
+    """Features, times and volumes cannot be brought together as asked."""
+
+
+class StoreError(GibletError):
+    """A store is missing, damaged, or in the way."""
+
+
+class ParameterError(GibletError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+def printable(name: str) -> str:
+    """Return ``name`` on one line, control characters escaped.
+
+    Parameters
+    ----------
+    name : str
+        A file name, perhaps with line breaks or bytes that are no text.
+
+    Returns
+    -------
+    str
+        The same name, safe to print.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in name)

@@ -1,0 +1,42 @@
+"""How long work tells whoever watches how far it has come."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """What a watcher of long work implements; the library only calls it."""
+
+    def begin(self, stage: str, total: float | None) -> None:
+        """Start a stage.
+
+        Parameters
+        ----------
+        stage : str
+            What is being done, for a person.
+        total : float or None
+            Seconds of film in all, or None where that is not known.
+        """
+
+    def advance(self, seconds: float) -> None:
+        """Report that ``seconds`` more of the film are done."""
+
+    def end(self) -> None:
+        """Close the stage, finished or not."""
+
+
+class Silent:
+    """A watcher that shows nothing, the default of every function."""
+
+    def begin(self, stage: str, total: float | None) -> None:
+        """Do nothing."""
+
+    def advance(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+SILENT = Silent()

@@ -1,0 +1,22 @@
+"""Sound to discrete codes and back."""
+
+from giblet.codecs.base import Codec, Decoder, Encoder, decode, decode_blocks, encode
+from giblet.codecs.catalog import CodecSpec, find_codec
+from giblet.codecs.codes import Codes, Segment, check_codes
+from giblet.codecs.loading import load_codec, load_spec
+
+__all__ = [
+    "Codec",
+    "CodecSpec",
+    "Codes",
+    "Decoder",
+    "Encoder",
+    "Segment",
+    "check_codes",
+    "decode",
+    "decode_blocks",
+    "encode",
+    "find_codec",
+    "load_codec",
+    "load_spec",
+]

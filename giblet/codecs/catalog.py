@@ -1,0 +1,238 @@
+"""Finding codecs and reading their parameters, without loading them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from giblet.errors import CodecError
+from giblet.timeline import FrameLayout
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+# What transformers' EncodecConfig assumes where a config.json is silent.
+DEFAULTS: dict[str, Any] = {
+    "sampling_rate": 24_000,
+    "audio_channels": 1,
+    "target_bandwidths": [1.5, 3.0, 6.0, 12.0, 24.0],
+    "upsampling_ratios": [8, 5, 4, 2],
+    "codebook_size": 1024,
+    "normalize": False,
+    "chunk_length_s": None,
+    "overlap": None,
+    "use_causal_conv": True,
+    "norm_type": "weight_norm",
+    "trim_right_ratio": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class CodecSpec:
+    """What is known of an EnCodec before its weights are read.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    source : str
+        What loads it again.
+    folder : Path or None
+        Where its files lie; None for a model that is in memory only.
+    config : dict
+        The values of its config.json, defaults filled in.
+    """
+
+    name: str
+    source: str
+    folder: Path | None
+    config: dict[str, Any]
+
+    @property
+    def channels(self) -> int:
+        """Channels of its sound."""
+        return int(self.config["audio_channels"])
+
+    @property
+    def codebook_size(self) -> int:
+        """Entries of a codebook."""
+        return int(self.config["codebook_size"])
+
+    @property
+    def bandwidths(self) -> tuple[float, ...]:
+        """Kilobits per second, ascending."""
+        return tuple(sorted(float(bandwidth) for bandwidth in self.config["target_bandwidths"]))
+
+    @property
+    def normalize(self) -> bool:
+        """Whether segments are divided by their loudness."""
+        return bool(self.config["normalize"])
+
+    @property
+    def streams(self) -> bool:
+        """Whether it runs block by block with the codes of the whole sound."""
+        return (
+            bool(self.config["use_causal_conv"])
+            and self.config["norm_type"] == "weight_norm"
+            and self.config["trim_right_ratio"] == 1.0
+            and self.config["chunk_length_s"] is None
+            and not self.normalize
+        )
+
+    @property
+    def layout(self) -> FrameLayout:
+        """Sample rate and frame grid."""
+        rate = int(self.config["sampling_rate"])
+        hop = math.prod(self.config["upsampling_ratios"])
+        if self.config["chunk_length_s"] is None:
+            return FrameLayout(rate, hop)
+        segment = int(self.config["chunk_length_s"] * rate)
+        return FrameLayout(rate, hop, segment, max(1, int((1.0 - (self.config["overlap"] or 0.0)) * segment)))
+
+    def n_codebooks(self, bandwidth: float | None = None) -> int:
+        """Return the number of codebooks of a bandwidth.
+
+        Parameters
+        ----------
+        bandwidth : float, optional
+            Kilobits per second; default the largest.
+
+        Returns
+        -------
+        int
+            Codebooks.
+
+        Raises
+        ------
+        CodecError
+            If the codec does not offer the bandwidth.
+        """
+        if bandwidth is None:
+            bandwidth = self.bandwidths[-1]
+        if bandwidth not in self.bandwidths:
+            offered = ", ".join(f"{b:g}" for b in self.bandwidths)
+            raise CodecError(f"{self.name} has no bandwidth of {bandwidth:g} kbps", f"choose one of {offered}")
+        per_codebook = math.log2(self.codebook_size) * math.ceil(self.layout.frame_rate)
+        return max(1, int(bandwidth * 1000 // per_codebook))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a person wants to know, ready for JSON."""
+        layout = self.layout
+        return {
+            "codec": self.name,
+            "source": self.source,
+            "sample_rate": layout.sample_rate,
+            "channels": self.channels,
+            "frame_rate": float(layout.frame_rate),
+            "codebook_size": self.codebook_size,
+            "codebooks": {f"{b:g}": self.n_codebooks(b) for b in self.bandwidths},
+            "segment_seconds": None if layout.segment is None else layout.segment / layout.sample_rate,
+            "streams": self.streams,
+        }
+
+
+def find_codec(source: str | os.PathLike[str]) -> CodecSpec:
+    """Find a codec by name.
+
+    Parameters
+    ----------
+    source : str or os.PathLike
+        ``"tiny"``, a folder saved by transformers, or the name of a model on the Hugging Face hub.
+
+    Returns
+    -------
+    CodecSpec
+        Its parameters and where its files lie.
+
+    Raises
+    ------
+    CodecError
+        If there is no such codec, or it is none that giblet runs.
+    """
+    text = os.fspath(source)
+    if (PRETRAINED / text / "config.json").is_file() and "/" not in text:
+        return read_spec(PRETRAINED / text, name=text, source=text)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return read_spec(folder, name=folder.resolve().name, source=str(folder.resolve()))
+    if folder.exists() or text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise CodecError("is no folder of a codec", f"name a folder with config.json and {WEIGHTS[0]}", path=text)
+    return read_spec(_hub_folder(text), name=text, source=text)
+
+
+def read_spec(folder: Path, name: str, source: str) -> CodecSpec:
+    """Read the parameters of a codec in transformers' format.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with config.json and the weights.
+    name, source : str
+        As in `CodecSpec`.
+
+    Returns
+    -------
+    CodecSpec
+        Its parameters.
+
+    Raises
+    ------
+    CodecError
+        If a file is missing or does not describe an EnCodec.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise CodecError("has no config.json", "name a folder saved by transformers", path=folder) from None
+    except (ValueError, RecursionError):
+        raise CodecError("its config.json cannot be read", "save the model again", path=folder) from None
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind != "encodec":
+        raise CodecError(f"holds a model of type {kind!r}", "name a folder with an EnCodec", path=folder)
+    if not any((folder / weights).is_file() for weights in WEIGHTS):
+        raise CodecError(f"has no {WEIGHTS[0]}", "save the model again, with its weights", path=folder)
+    spec = CodecSpec(name, source, folder, DEFAULTS | config)
+    try:
+        spec.to_dict()
+    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        raise CodecError("its config.json holds values that fit no EnCodec", "save the model again", folder) from None
+    return spec
+
+
+def _hub_folder(name: str) -> Path:
+    from huggingface_hub import snapshot_download, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    unavailable = CodecError(
+        f"the codec {name!r} is neither built in, nor a folder, nor in the local cache, and could not be downloaded",
+        "connect to the network once, or name a folder saved by transformers, or use --codec tiny",
+    )
+    try:
+        for weights in WEIGHTS:
+            if isinstance(cached := try_to_load_from_cache(name, weights), str):
+                return Path(cached).parent
+        if "/" not in name or not _hub_answers():
+            raise unavailable
+        return Path(snapshot_download(name, allow_patterns=["config.json", WEIGHTS[0]]))
+    except (OSError, HFValidationError) as error:
+        raise unavailable from error
+
+
+def _hub_answers() -> bool:
+    # The hub's client retries for half a minute before it gives up; a missing network is known at once.
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
+        return False
+    if any(os.environ.get(f"{scheme}_proxy") for scheme in ("http", "https", "all", "HTTP", "HTTPS", "ALL")):
+        return True
+    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""EnCodec, through transformers' implementation."""

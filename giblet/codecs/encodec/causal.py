@@ -1,0 +1,126 @@
+"""The causal EnCodec (24 kHz), at flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from giblet.codecs.codes import Segment
+from giblet.codecs.encodec.quantizer import ResidualQuantizer
+from giblet.codecs.encodec.streaming import State, StreamingNetwork
+
+# Blocks of 1–1.5 s stay in a processor's cache; a GPU wants longer ones.
+FRAMES_PER_BLOCK = {"cpu": 96, "cuda": 1500}
+
+
+@contextmanager
+def exact_inference() -> Iterator[None]:
+    """Switch off gradients and the reduced precision that GPUs use for convolutions by default."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        yield
+
+
+class CausalEngine:
+    """EnCodec's networks as streams.
+
+    Parameters
+    ----------
+    model : transformers.EncodecModel
+        Causal, weight-normalised, not normalising; on the device where it shall run.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.encoder_network = StreamingNetwork(model.encoder)
+        self.decoder_network = StreamingNetwork(model.decoder)
+        self.quantizer = ResidualQuantizer(model.quantizer)
+        self.channels: int = model.config.audio_channels
+        self.hop: int = model.config.hop_length
+        self.device = self.quantizer.embeddings[0].device
+        # The first block must be longer than the reflection at its left edge, whatever the kernels are.
+        reach = max(model.config.kernel_size, model.config.last_kernel_size, 2)
+        reach += 2 * model.config.dilation_growth_rate ** (model.config.num_residual_layers - 1)
+        self.frames_per_block = max(reach, FRAMES_PER_BLOCK.get(self.device.type, 96))
+
+    def encoder(self, n_codebooks: int) -> CausalEncoder:
+        """Start to encode."""
+        return CausalEncoder(self, n_codebooks)
+
+    def decoder(self, segments: tuple[Segment, ...]) -> CausalDecoder:
+        """Start to decode."""
+        return CausalDecoder(self)
+
+
+class CausalEncoder:
+    """One sound on its way to codes (see `giblet.codecs.base.Encoder`)."""
+
+    def __init__(self, engine: CausalEngine, n_codebooks: int) -> None:
+        self.engine = engine
+        self.n_codebooks = n_codebooks
+        self.state: State = {}
+        self.waiting = np.empty((engine.channels, 0), np.float32)
+        self.n_frames = 0
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The one segment there is."""
+        return (Segment(0, self.n_frames),)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Encode as many whole blocks as there are."""
+        self.waiting = np.concatenate([self.waiting, samples], axis=1)
+        size = self.engine.frames_per_block * self.engine.hop
+        n_blocks = self.waiting.shape[1] // size
+        done = [self._run(self.waiting[:, i * size : (i + 1) * size], last=False) for i in range(n_blocks)]
+        self.waiting = self.waiting[:, n_blocks * size :]
+        return self._join(done)
+
+    def finish(self) -> np.ndarray:
+        """Encode what is left, its last frame completed as the model does it."""
+        rest, self.waiting = self.waiting, self.waiting[:, :0]
+        return self._join([self._run(rest, last=True)] if rest.shape[1] else [])
+
+    def _run(self, samples: np.ndarray, *, last: bool) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.engine.device)
+        with exact_inference():
+            latents = self.engine.encoder_network(x, self.state, last=last)
+            codes = self.engine.quantizer.encode(latents, self.n_codebooks)
+        self.n_frames += codes.shape[1]
+        return codes
+
+    def _join(self, blocks: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.empty((self.n_codebooks, 0), np.int16), *blocks], axis=1)
+
+
+class CausalDecoder:
+    """One sequence of codes on its way to sound (see `giblet.codecs.base.Decoder`)."""
+
+    def __init__(self, engine: CausalEngine) -> None:
+        self.engine = engine
+        self.state: State = {}
+        self.waiting: np.ndarray | None = None
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        """Decode as many whole blocks as there are."""
+        waiting = codes if self.waiting is None else np.concatenate([self.waiting, codes], axis=1)
+        size = self.engine.frames_per_block
+        n_blocks = waiting.shape[1] // size
+        done = [self._run(waiting[:, i * size : (i + 1) * size]) for i in range(n_blocks)]
+        self.waiting = waiting[:, n_blocks * size :]
+        return self._join(done)
+
+    def finish(self) -> np.ndarray:
+        """Decode what is left."""
+        rest, self.waiting = self.waiting, None
+        return self._join([self._run(rest)] if rest is not None and rest.shape[1] else [])
+
+    def _run(self, codes: np.ndarray) -> np.ndarray:
+        with exact_inference():
+            latents = self.engine.quantizer.decode(codes)
+            return self.engine.decoder_network(latents, self.state)[0].cpu().numpy()
+
+    def _join(self, blocks: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.empty((self.engine.channels, 0), np.float32), *blocks], axis=1)

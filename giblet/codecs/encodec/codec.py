@@ -1,0 +1,132 @@
+"""EnCodec behind giblet's one interface to codecs."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+import numpy as np
+import torch
+from torch import nn
+
+from giblet.codecs.base import Decoder, Encoder
+from giblet.codecs.catalog import CodecSpec
+from giblet.codecs.codes import Segment
+from giblet.codecs.encodec.causal import CausalEngine
+from giblet.codecs.encodec.segmented import SegmentedEngine
+from giblet.errors import CodecError
+
+log = logging.getLogger(__name__)
+
+# Buffers that only training uses; two files of one codec may differ in them.
+TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
+
+
+class EncodecCodec:
+    """A transformers EnCodec of any size (see `giblet.codecs.base.Codec` for the attributes).
+
+    Parameters
+    ----------
+    model : transformers.EncodecModel
+        The model; it is set to evaluation and moved to ``device``.
+    spec : CodecSpec
+        Its name and parameters.
+    device : str
+        ``"cpu"``, ``"cuda"`` or another torch device.
+
+    Raises
+    ------
+    CodecError
+        If the codebooks were never trained.
+
+    References
+    ----------
+    Défossez, Copet, Synnaeve and Adi (2022), High Fidelity Neural Audio Compression.
+    """
+
+    def __init__(self, model: nn.Module, spec: CodecSpec, device: str = "cpu") -> None:
+        model = model.eval().requires_grad_(False).to(device)
+        if not any(bool(layer.codebook.embed.any()) for layer in model.quantizer.layers):
+            raise CodecError(
+                f"all codebooks of {spec.name} are zero, so every code would be 0", "train it or load trained weights"
+            )
+        self.name = spec.name
+        self.source = spec.source
+        self.channels = spec.channels
+        self.layout = spec.layout
+        self.bandwidths = spec.bandwidths
+        self.codebook_size = spec.codebook_size
+        self.device = device
+        self.fingerprint = fingerprint(model)
+        self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
+        self._spec = spec
+        self._embeddings = [layer.codebook.embed for layer in model.quantizer.layers]
+        self._engine = CausalEngine(model) if spec.streams else SegmentedEngine(model, spec.layout)
+        log.debug("codec %s on %s: %d parameters, %s", self.name, device, self.n_parameters, type(self._engine).__name__)
+
+    def n_codebooks(self, bandwidth: float | None = None) -> int:
+        """Return the number of codebooks of a bandwidth in kbps, or of the largest.
+
+        Raises
+        ------
+        CodecError
+            If the codec does not offer the bandwidth.
+        """
+        return self._spec.n_codebooks(bandwidth)
+
+    def codebooks(self, n_codebooks: int | None = None) -> np.ndarray:
+        """Return the code vectors.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_codebooks, codebook_size, dim)
+            Entry k of codebook q.
+        """
+        return torch.stack(self._embeddings[:n_codebooks]).float().cpu().numpy()
+
+    def encoder(self, bandwidth: float) -> Encoder:
+        """Start to encode a sound at a bandwidth in kbps.
+
+        Raises
+        ------
+        CodecError
+            If the codec does not offer the bandwidth.
+        """
+        return self._engine.encoder(self.n_codebooks(bandwidth))
+
+    def decoder(self, segments: tuple[Segment, ...]) -> Decoder:
+        """Start to decode codes that lie in ``segments``.
+
+        Raises
+        ------
+        CodecError
+            If the codec needs the loudness of the segments and they have none.
+        """
+        if self._spec.normalize and any(segment.scale is None for segment in segments):
+            raise CodecError(
+                f"{self.name} divides each segment by its loudness, and these codes come without",
+                "give the metadata, or the store, that belongs to them",
+            )
+        return self._engine.decoder(segments)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return the SHA-256 of a model's weights, independent of the file they came from.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+
+    Returns
+    -------
+    str
+        Hexadecimal digest over names, shapes and float32 values, without buffers that only training uses.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if not name.endswith(TRAINING_BUFFERS):
+            values = tensor.detach().to("cpu", torch.float32).contiguous().numpy()
+            digest.update(f"{name}{values.shape}".encode())
+            digest.update(values.tobytes())
+    return digest.hexdigest()

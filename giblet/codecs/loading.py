@@ -1,0 +1,146 @@
+"""Loading codecs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from giblet.codecs.catalog import DEFAULTS, CodecSpec, find_codec
+from giblet.errors import CodecError, ParameterError
+
+if TYPE_CHECKING:
+    from giblet.codecs.base import Codec
+
+log = logging.getLogger(__name__)
+
+
+def load_codec(codec: Any, device: str = "auto") -> Codec:
+    """Load a codec, ready to use.
+
+    Parameters
+    ----------
+    codec : str, os.PathLike, transformers.EncodecModel or Codec
+        ``"tiny"``, a folder saved by transformers, the name of a model on the Hugging Face hub, a model in memory,
+        or a loaded codec (returned as it is).
+    device : str
+        ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"`` or another torch device.
+
+    Returns
+    -------
+    Codec
+        The codec.
+
+    Raises
+    ------
+    CodecError
+        If the codec cannot be had or its weights do not fit.
+    ParameterError
+        If the device is unknown or absent.
+    """
+    if isinstance(codec, (str, os.PathLike)):
+        return load_spec(find_codec(codec), device)
+    if hasattr(codec, "layout") and hasattr(codec, "encoder"):
+        return cast("Codec", codec)
+    if getattr(getattr(codec, "config", None), "model_type", None) == "encodec":
+        from giblet.codecs.encodec.codec import EncodecCodec
+
+        name = codec.config.name_or_path or "EncodecModel"
+        spec = CodecSpec(name, name, None, DEFAULTS | codec.config.to_dict())
+        return EncodecCodec(codec, spec, pick_device(device))
+    raise CodecError(f"{type(codec).__name__} is no codec", "give a name, a folder, or a transformers EncodecModel")
+
+
+def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
+    """Load a codec whose files are known.
+
+    Parameters
+    ----------
+    spec : CodecSpec
+        From `giblet.codecs.catalog.find_codec`.
+    device : str
+        As in `load_codec`.
+
+    Returns
+    -------
+    Codec
+        The codec.
+
+    Raises
+    ------
+    CodecError
+        If the weights cannot be read or do not fit.
+    """
+    import torch
+    from transformers import EncodecModel
+
+    from giblet.codecs.encodec.codec import TRAINING_BUFFERS, EncodecCodec
+
+    device = pick_device(device)
+    try:
+        with _quiet_transformers():
+            model, report = EncodecModel.from_pretrained(
+                str(spec.folder), dtype=torch.float32, local_files_only=True, output_loading_info=True
+            )
+    except Exception as error:  # Damaged files make transformers, safetensors and torch raise errors of many types.
+        log.debug("loading %s failed", spec.source, exc_info=True)
+        raise CodecError(
+            f"the weights cannot be read ({type(error).__name__})", "save or download the model again", spec.folder
+        ) from error
+    lacking = sorted(key for key in report["missing_keys"] if not key.endswith(TRAINING_BUFFERS))
+    lacking += sorted(map(str, report.get("mismatched_keys", ())))
+    if lacking:
+        raise CodecError(
+            f"{len(lacking)} weights are missing or misshapen, the first {lacking[0]}",
+            "save the model again, complete",
+            spec.folder,
+        )
+    return EncodecCodec(model, spec, device)
+
+
+def pick_device(device: str) -> str:
+    """Return the torch device that a name stands for.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` or a torch device.
+
+    Returns
+    -------
+    str
+        The device.
+
+    Raises
+    ------
+    ParameterError
+        If torch does not know it or it is not there.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ParameterError(f"the device {device!r} is not available", "use auto or cpu") from None
+    return device
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    # Its progress bar and its report on absent training buffers are not for the users of a library.
+    from transformers.utils import logging as transformers_logging
+
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()

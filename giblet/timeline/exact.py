@@ -1,0 +1,42 @@
+"""Seconds as the numbers people mean."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from numbers import Rational, Real
+
+from giblet.errors import ParameterError
+
+
+def exact(seconds: str | Real, name: str = "time") -> Fraction:
+    """Return a time as the rational number that was written.
+
+    A float stands for the shortest decimal that prints like it, so ``1.49`` is 149/100 and not the binary number
+    beside it; a thousand repetitions then stay exact.
+
+    Parameters
+    ----------
+    seconds : str or real number
+        Seconds: int, float, numpy scalar, `fractions.Fraction`, or text such as ``"1.49"`` or ``"4/3"``.
+    name : str
+        What the value is, for the message of an error.
+
+    Returns
+    -------
+    fractions.Fraction
+        The same time, exact.
+
+    Raises
+    ------
+    ParameterError
+        If the value is no finite number.
+    """
+    if isinstance(seconds, Rational):
+        return Fraction(seconds)
+    if isinstance(seconds, Real) and not math.isfinite(seconds):
+        raise ParameterError(f"{name} is {seconds}", "give a finite number of seconds")
+    try:
+        return Fraction(str(seconds))
+    except (ValueError, ZeroDivisionError):
+        raise ParameterError(f"{name} {seconds!r} is no number of seconds", "give a number such as 1.5") from None

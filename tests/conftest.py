@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fabricate import STEREO_CONFIG, random_encodec
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -17,3 +18,31 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real recordings is absent (GIBLET_TEST_DATA names it)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The codec that comes with giblet."""
+    from giblet.codecs import load_codec
+
+    return load_codec("tiny", "cpu")
+
+
+@pytest.fixture(scope="session")
+def stereo_model():
+    """A small model of the 48 kHz kind, untrained."""
+    return random_encodec(**STEREO_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def stereo(stereo_model):
+    """The same as a codec."""
+    from giblet.codecs import load_codec
+
+    return load_codec(stereo_model, "cpu")
+
+
+@pytest.fixture(scope="session")
+def sample_film() -> Path:
+    """The film in data/."""
+    return PROJECT / "data" / "sample_stimulus.mp4"

@@ -6,6 +6,7 @@ frames that start inside it, found from the exact time of the window and never b
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,7 @@ def n_columns(layout: FrameLayout, grid: TRGrid, policy: str) -> int:
     if layout.segment is None:
         return -(-frames.numerator // frames.denominator)
     bounds = [grid.bound(i, layout.sample_rate) for i in range(grid.n_trs + 1)]
-    return max((len(layout.between(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)), default=int(frames))
+    return max((len(layout.between(a, b)) for a, b in itertools.pairwise(bounds)), default=int(frames))
 
 
 def tr_windows(layout: FrameLayout, indices: np.ndarray, grid: TRGrid, policy: str = "floor") -> TRWindows:

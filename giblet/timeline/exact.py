@@ -8,8 +8,11 @@ from numbers import Rational, Real
 
 from giblet.errors import ParameterError
 
+Seconds = str | float | Real
+"""Seconds as people write them."""
 
-def exact(seconds: str | Real, name: str = "time") -> Fraction:
+
+def exact(seconds: Seconds, name: str = "time") -> Fraction:
     """Return a time as the rational number that was written.
 
     A float stands for the shortest decimal that prints like it, so ``1.49`` is 149/100 and not the binary number

@@ -57,8 +57,7 @@ class FrameLayout:
         if self.segment is None or self.stride is None:
             return [(0, -(-n_samples // self.hop))]
         return [
-            (start, -(-min(self.segment, n_samples - start) // self.hop))
-            for start in range(0, n_samples, self.stride)
+            (start, -(-min(self.segment, n_samples - start) // self.hop)) for start in range(0, n_samples, self.stride)
         ]
 
     def starts(self, indices: np.ndarray) -> np.ndarray:
@@ -76,7 +75,7 @@ class FrameLayout:
         """
         if self.stride is None:
             return indices * self.hop
-        segment, frame = np.divmod(indices, self.frames_per_segment)
+        segment, frame = np.divmod(indices, self.frames_per_segment or 1)
         return segment * self.stride + frame * self.hop
 
     def owned(self, indices: np.ndarray) -> np.ndarray:
@@ -97,7 +96,7 @@ class FrameLayout:
         """
         if self.segment is None or self.stride is None:
             return np.ones(indices.shape, bool)
-        segment, frame = np.divmod(indices, self.frames_per_segment)
+        segment, frame = np.divmod(indices, self.frames_per_segment or 1)
         # The weights of neighbours cross in the middle of their overlap.
         crossing = (self.segment - self.stride) / 2
         offset = frame * self.hop

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.quantizer import ResidualQuantizer
@@ -33,7 +33,7 @@ class CausalEngine:
         Causal, weight-normalised, not normalising; on the device where it shall run.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         self.encoder_network = StreamingNetwork(model.encoder)
         self.decoder_network = StreamingNetwork(model.decoder)
         self.quantizer = ResidualQuantizer(model.quantizer)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from giblet.codecs.base import Decoder, Encoder
 from giblet.codecs.catalog import CodecSpec
@@ -44,7 +44,7 @@ class EncodecCodec:
     Défossez, Copet, Synnaeve and Adi (2022), High Fidelity Neural Audio Compression.
     """
 
-    def __init__(self, model: nn.Module, spec: CodecSpec, device: str = "cpu") -> None:
+    def __init__(self, model: Any, spec: CodecSpec, device: str = "cpu") -> None:
         model = model.eval().requires_grad_(False).to(device)
         if not any(bool(layer.codebook.embed.any()) for layer in model.quantizer.layers):
             raise CodecError(
@@ -62,7 +62,9 @@ class EncodecCodec:
         self._spec = spec
         self._embeddings = [layer.codebook.embed for layer in model.quantizer.layers]
         self._engine = CausalEngine(model) if spec.streams else SegmentedEngine(model, spec.layout)
-        log.debug("codec %s on %s: %d parameters, %s", self.name, device, self.n_parameters, type(self._engine).__name__)
+        log.debug(
+            "codec %s on %s: %d parameters, %s", self.name, device, self.n_parameters, type(self._engine).__name__
+        )
 
     def n_codebooks(self, bandwidth: float | None = None) -> int:
         """Return the number of codebooks of a bandwidth in kbps, or of the largest.
@@ -110,7 +112,7 @@ class EncodecCodec:
         return self._engine.decoder(segments)
 
 
-def fingerprint(model: nn.Module) -> str:
+def fingerprint(model: Any) -> str:
     """Return the SHA-256 of a model's weights, independent of the file they came from.
 
     Parameters

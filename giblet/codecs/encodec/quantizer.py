@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class ResidualQuantizer:
@@ -16,7 +18,7 @@ class ResidualQuantizer:
         Where the code vectors come from.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         self.embeddings: list[Tensor] = [layer.codebook.embed for layer in module.layers]
         self.square_norms = [embedding.t().pow(2).sum(0, keepdim=True) for embedding in self.embeddings]
 
@@ -30,9 +32,7 @@ class ResidualQuantizer:
         """
         residual = latents[0].t()
         codes = []
-        for embedding, square_norm in zip(
-            self.embeddings[:n_codebooks], self.square_norms[:n_codebooks], strict=True
-        ):
+        for embedding, square_norm in zip(self.embeddings[:n_codebooks], self.square_norms[:n_codebooks], strict=True):
             # The same sums in the same order as transformers, so that ties fall alike.
             distance = residual.pow(2).sum(1, keepdim=True) - 2 * residual @ embedding.t() + square_norm
             index = (-distance).max(dim=-1).indices

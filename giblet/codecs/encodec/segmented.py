@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import nn
 
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.causal import exact_inference
@@ -24,7 +25,7 @@ class SegmentedEngine:
         Its segments.
     """
 
-    def __init__(self, model: nn.Module, layout: FrameLayout) -> None:
+    def __init__(self, model: Any, layout: FrameLayout) -> None:
         self.model = model
         self.layout = layout
         self.channels: int = model.config.audio_channels

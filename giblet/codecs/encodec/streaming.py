@@ -25,7 +25,7 @@ class StreamingConv:
         Where the weights come from; its weight norm is folded into them once.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         conv = module.conv
         self.weight = conv.weight.detach().clone()
         self.bias = conv.bias.detach()
@@ -64,7 +64,7 @@ class StreamingConvTranspose:
     interleaved: the same sums, faster, and the block before enters like that of any other convolution.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         conv = module.conv
         kernel, self.stride = conv.kernel_size[0], conv.stride[0]
         self.taps = -(-kernel // self.stride)
@@ -88,7 +88,7 @@ class StreamingConvTranspose:
 class StreamingLSTM:
     """An LSTM with a skip connection."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         self.lstm = module.lstm
 
     def __call__(self, x: Tensor, state: State, last: bool) -> Tensor:
@@ -101,7 +101,7 @@ class StreamingLSTM:
 class StreamingResidual:
     """A residual block; every path through it is causal and of stride 1, so both stay in step."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         first, *rest = module.block
         # The shortcut needs the block's input, so its first activation must not overwrite it.
         self.block = [_elu if isinstance(first, nn.ELU) else _streaming(first), *map(_streaming, rest)]
@@ -123,7 +123,7 @@ def _elu_in_place(x: Tensor, state: State, last: bool) -> Tensor:
     return functional.elu_(x)
 
 
-def _streaming(module: nn.Module) -> Any:
+def _streaming(module: Any) -> Any:
     kinds = {
         "EncodecConv1d": StreamingConv,
         "EncodecConvTranspose1d": StreamingConvTranspose,
@@ -142,7 +142,7 @@ class StreamingNetwork:
         With weight norm and causal convolutions, its transposed convolutions trimmed on the right.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         self.layers = [_streaming(layer) for layer in network.layers]
 
     def __call__(self, x: Tensor, state: State, *, last: bool = False) -> Tensor:

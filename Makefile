@@ -1,0 +1,48 @@
+# Each target sets itself up: a virtual environment in .venv, with the tested versions of requirements.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt
+
+.PHONY: demo test lint clean compiler
+
+demo: $(VENV)/.demo
+	$(BIN)/giblet demo
+
+test: compiler $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) demo_output
+
+# The PESQ package comes as C source only.
+compiler:
+	@$(PYTHON) -c "import shutil, sysconfig, pathlib as p, sys; \
+	    cc = shutil.which('cc') or shutil.which('gcc') or shutil.which('clang'); \
+	    header = p.Path(sysconfig.get_paths()['include'], 'Python.h').is_file(); \
+	    sys.exit(0 if cc and header else 'make test builds the package pesq and needs a C compiler and the headers of ' \
+	    'Python: install them (Debian: apt-get install gcc libc6-dev python3-dev) and run it again')"
+
+$(VENV)/.venv:
+	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'giblet needs Python 3.11 or newer: \
+	run make PYTHON=python3.12, for instance')"
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml requirements.txt
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.venv pyproject.toml requirements.txt
+	$(PIP) --editable '.[test]'
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.lint: $(VENV)/.venv pyproject.toml requirements.txt
+	$(PIP) --editable '.[test,lint]'
+	touch $@ $(VENV)/.demo $(VENV)/.test

@@ -1,0 +1,6 @@
+"""``python -m giblet``."""
+
+from giblet.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,54 @@
+"""The ``giblet`` command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+import giblet
+from giblet.cli import demo, extract, info, reconstruct
+from giblet.errors import GibletError
+
+app = typer.Typer(
+    help="Features of films and stories, exact in time with fMRI volumes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("extract")(extract.command)
+app.command("reconstruct")(reconstruct.command)
+app.command("info")(info.command)
+app.command("demo")(demo.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(giblet.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show each stage, with the shapes.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("giblet").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def run() -> None:
+    """Run the command line; errors that a user can mend end with status 2, an interrupt with 130."""
+    try:
+        app()
+    except GibletError as error:
+        sys.stderr.write(f"giblet: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("giblet: interrupted; nothing half-written was left behind\n")
+        sys.exit(130)

@@ -1,0 +1,276 @@
+"""Film to store: features at native rate on disk, with where they came from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import giblet
+from giblet.codecs import Codec, find_codec, load_codec
+from giblet.data.encoding import FilmCodes
+from giblet.data.mel import FilmMel, MelSettings
+from giblet.data.request import TRRequest
+from giblet.data.sound import look_at_sound
+from giblet.errors import CodecError, StoreError
+from giblet.features import KINDS, check_features, latents
+from giblet.progress import SILENT, Progress
+from giblet.store import StoreWriter, content_key, file_digest, is_store, read_manifest, stored_key
+from giblet.timeline import Seconds
+
+log = logging.getLogger(__name__)
+
+# Part of every key: raise it when the same film and settings give other arrays.
+RECIPE = 1
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What became of an extraction.
+
+    Attributes
+    ----------
+    path : Path
+        The store.
+    hit : bool
+        Whether it was there already, made from the same film with the same settings.
+    provenance : dict
+        The store's provenance: film, sound, codec, view.
+    """
+
+    path: Path
+    hit: bool
+    provenance: dict[str, Any]
+
+
+def extract(
+    film: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    tr: Seconds = 1.5,
+    codec: Any = "facebook/encodec_24khz",
+    bandwidth: float = 3.0,
+    features: str | Iterable[str] = "audio.codes",
+    device: str = "auto",
+    max_trs: int | None = None,
+    start: Seconds = 0,
+    audio_track: int | None = None,
+    incomplete: str = "drop",
+    partial: bool = False,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Extraction:
+    """Extract features of a film into a store.
+
+    Parameters
+    ----------
+    film : str or os.PathLike
+        Film or sound file.
+    output : str or os.PathLike
+        Directory of the store.
+    tr : float or str
+        Repetition time of the store's default view, seconds.
+    codec : str, os.PathLike, transformers.EncodecModel or Codec
+        As in `giblet.codecs.load_codec`.
+    bandwidth : float
+        Kilobits per second.
+    features : str or iterable of str
+        ``"audio.codes"``, ``"audio.latents"``, ``"audio.mel"``, or several.
+    device : str
+        ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``.
+    max_trs : int, optional
+        At most so many TRs.
+    start : float or str
+        Start of the first TR on the film's clock, seconds.
+    audio_track : int, optional
+        Which sound track, counted from 0; default the first.
+    incomplete : {"drop", "pad"}
+        A last TR that the sound does not fill is left out, or silence is encoded to fill it.
+    partial : bool
+        Take what is there of a sound that ends before the file says it does.
+    force : bool
+        Replace another store at ``output``.
+    progress : Progress
+        Told of the seconds done.
+
+    Returns
+    -------
+    Extraction
+        Where the store lies and what it says of itself.
+
+    Raises
+    ------
+    MediaError, AlignmentError, CodecError, ParameterError, StoreError
+        If the film, a setting or the output cannot be used. Nothing is left behind then.
+    """
+    names = check_features(features)
+    request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
+    wants_codes = bool({"audio.codes", "audio.latents"} & set(names))
+    output = Path(output)
+    _refuse_foreign(output)
+    # Whatever is wrong is said before a model is fetched and loaded.
+    look_at_sound(film, request, audio_track)
+    if wants_codes and isinstance(codec, (str, os.PathLike)):
+        find_codec(codec).n_codebooks(bandwidth)
+    before = _state(film)
+    asked = {
+        "recipe": RECIPE,
+        "film": file_digest(film),
+        "features": names,
+        "track": audio_track or 0,
+        "bandwidth": bandwidth if wants_codes else None,
+        **request.to_dict(),
+    }
+    kind = content_key(**asked)
+    if not force and is_store(output) and read_manifest(output)["provenance"].get("kind") != kind:
+        raise StoreError(
+            "holds another film or other settings", "choose another output, or replace it with --force", output
+        )
+    loaded: Codec | None = load_codec(codec, device) if wants_codes else None
+    key = content_key(kind=kind, codec=loaded and loaded.fingerprint)
+    if stored_key(output) == key:
+        log.debug("%s holds this already", output)
+        return Extraction(output, True, read_manifest(output)["provenance"])
+    output.parent.mkdir(parents=True, exist_ok=True)
+
+    with StoreWriter(output, force=force) as store:
+        provenance: dict[str, Any] = {
+            "giblet": giblet.__version__,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "kind": kind,
+            "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
+            "features": list(names),
+            "view": request.to_dict(),
+        }
+        if loaded is not None:
+            blocks = FilmCodes(film, loaded, bandwidth, request, track=audio_track, progress=progress)
+            provenance |= _store_codes(store, blocks, loaded, bandwidth, keep_latents="audio.latents" in names)
+        if "audio.mel" in names:
+            mel = FilmMel(film, MelSettings(), request, track=audio_track, progress=progress)
+            provenance |= _store_mel(store, mel)
+        if _state(film) != before:
+            raise StoreError("the film changed while it was read", "extract it again", film)
+        store.attrs["giblet"] = giblet.__version__
+        store.commit(provenance, key)
+    return Extraction(output, False, provenance)
+
+
+def _refuse_foreign(output: Path) -> None:
+    if output.exists() and not is_store(output) and (output.is_file() or any(output.iterdir())):
+        raise StoreError("is there already and is no store", "choose another output", output)
+
+
+def _state(film: str | os.PathLike[str]) -> tuple[int, int]:
+    stat = Path(film).stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _store_codes(
+    store: StoreWriter, film: FilmCodes, codec: Codec, bandwidth: float, *, keep_latents: bool
+) -> dict[str, Any]:
+    n_codebooks = codec.n_codebooks(bandwidth)
+    books = codec.codebooks(n_codebooks)
+    store.put("codebooks", ("codebook", "entry", "latent"), books, {"long_name": "code vectors"})
+    codes = store.create(
+        "codes", ("codebook", "frame"), (n_codebooks, 0), np.int16, append_dim="frame",
+        attrs={"feature": "audio.codes", "kind": KINDS["audio.codes"]},
+    )  # fmt: skip
+    vectors = None
+    if keep_latents:
+        vectors = store.create(
+            "latents", ("frame", "latent"), (0, books.shape[2]), np.float32, append_dim="frame",
+            attrs={"feature": "audio.latents", "kind": KINDS["audio.latents"]},
+        )  # fmt: skip
+    for block in film:
+        codes.append(block)
+        if vectors is not None:
+            vectors.append(latents(block, books))
+    layout, segments = codec.layout, film.segments
+    starts = [s.start + np.arange(s.n_frames, dtype=np.int64) * layout.hop for s in segments]
+    store.put(
+        "time", ("frame",), np.concatenate(starts) / layout.sample_rate,
+        {"units": "s", "long_name": "start of the frame on the film's clock"},
+    )  # fmt: skip
+    store.put("segment_start", ("segment",), np.array([s.start for s in segments], np.int64), {"units": "samples"})
+    store.put("segment_frames", ("segment",), np.array([s.n_frames for s in segments], np.int64))
+    if segments[0].scale is not None:
+        store.put("segment_scale", ("segment",), np.array([s.scale for s in segments], np.float32))
+    grid = film.sound.grid
+    return {
+        "codec": {
+            "name": codec.name,
+            "source": codec.source,
+            "fingerprint": codec.fingerprint,
+            "sample_rate": layout.sample_rate,
+            "hop": layout.hop,
+            "segment": layout.segment,
+            "stride": layout.stride,
+            "channels": codec.channels,
+            "codebook_size": codec.codebook_size,
+            "bandwidth": bandwidth,
+            "codebooks": {f"{b:g}": codec.n_codebooks(b) for b in codec.bandwidths if b <= bandwidth},
+        },
+        "codes": {"n_samples": film.length, "n_padding": film.sound.n_padding, "n_frames": film.n_frames},
+        "sound": film.sound.describe(),
+        "n_trs": grid.n_trs,
+    }
+
+
+def _store_mel(store: StoreWriter, film: FilmMel) -> dict[str, Any]:
+    settings = film.settings
+    values = store.create(
+        "mel", ("mel_band", "mel_frame"), (settings.n_mels, 0), np.float32, append_dim="mel_frame", chunk=512,
+        attrs={"feature": "audio.mel", "kind": KINDS["audio.mel"], "units": "dB"},
+    )  # fmt: skip
+    for block in film:
+        values.append(block)
+    store.put(
+        "mel_time", ("mel_frame",), np.arange(film.n_frames) * (settings.hop_length / settings.sample_rate),
+        {"units": "s", "long_name": "centre of the frame on the film's clock"},
+    )  # fmt: skip
+    return {
+        "mel": {
+            "sample_rate": settings.sample_rate,
+            "n_mels": settings.n_mels,
+            "n_fft": settings.n_fft,
+            "hop_length": settings.hop_length,
+            "reference": film.reference,
+            "n_samples": film.sound.n_samples + film.sound.n_padding,
+            "n_padding": film.sound.n_padding,
+        },
+        "sound": film.sound.describe(),
+        "n_trs": film.sound.grid.n_trs,
+    }
+
+
+def check_same_codec(codec: Codec, provenance: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Raise unless a codec is the one that made a store.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec.
+    provenance : dict
+        Of the store.
+    path : str or os.PathLike
+        The store, for the message.
+
+    Raises
+    ------
+    CodecError
+        If the weights differ.
+    """
+    made_by = provenance["codec"]
+    if codec.fingerprint != made_by["fingerprint"]:
+        raise CodecError(
+            f"its codes were made by {made_by['name']} with weights {made_by['fingerprint'][:12]}, "
+            f"and {codec.name} has weights {codec.fingerprint[:12]}",
+            "give the codec that made them with --codec",
+            path,
+        )

@@ -1,0 +1,188 @@
+"""The sound of a film for as many TRs as are wanted."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from giblet.data.request import TRRequest
+from giblet.errors import MediaError
+from giblet.media import AudioReader
+from giblet.progress import SILENT, Progress
+from giblet.timeline import TRGrid
+
+log = logging.getLogger(__name__)
+
+# A shortfall below this is how containers round, not a loss.
+TOLERATED_SHORTFALL = 1.0
+# How far a look ahead at a film goes, seconds.
+LOOK = 60
+
+
+class TRSound:
+    """An iterable of float32 blocks (channels, n) from the film's time zero on.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Film or sound file.
+    request : TRRequest
+        The TRs wanted.
+    sample_rate : int
+        Rate to resample to, Hz.
+    channels : int
+        Channels to mix to.
+    reach : callable
+        From the first sample after the last wanted TR to the number of samples that features of all wanted TRs need.
+    track : int, optional
+        Audio track, counted from 0.
+    picture_clock : bool
+        Whether time zero is the first picture (where there is one) or the first sound.
+    progress : Progress
+        Told of the seconds done.
+
+    Attributes
+    ----------
+    n_samples : int
+        Samples of the film so far, without padding.
+    n_padding : int
+        Samples of silence that filled the last TR.
+    ended : bool
+        Whether the film ended, rather than the wanted TRs.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        request: TRRequest,
+        sample_rate: int,
+        channels: int,
+        reach: Callable[[int], int],
+        *,
+        track: int | None = None,
+        picture_clock: bool = True,
+        progress: Progress = SILENT,
+    ) -> None:
+        self.path = os.fspath(path)
+        self.request = request
+        self.sample_rate = sample_rate
+        self.reader = AudioReader(
+            path, track=track, channels=channels, sample_rate=sample_rate, picture_clock=picture_clock
+        )
+        self.n_samples = 0
+        self.n_padding = 0
+        self.ended = False
+        self._channels = channels
+        self._progress = progress
+        self._limit: int | None = None
+        if request.max_trs is not None:
+            last = TRGrid(request.tr, request.max_trs, request.start)
+            self._limit = reach(last.bound(request.max_trs, sample_rate))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        total = self.reader.duration_hint
+        if self._limit is not None and total is not None:
+            total = min(total, self._limit / self.sample_rate)
+        self._progress.begin(f"reading {os.path.basename(self.path)}", total)  # noqa: PTH119 - the name is text here
+        try:
+            yield from self._film()
+            if self.ended and self.request.incomplete == "pad":
+                yield from self._silence()
+        finally:
+            self._progress.end()
+            self.reader.close()
+
+    def _film(self) -> Iterator[np.ndarray]:
+        for block in self.reader:
+            room = None if self._limit is None else self._limit - self.n_samples
+            part = block[:, :room]
+            self.n_samples += part.shape[1]
+            yield part
+            self._progress.advance(part.shape[1] / self.sample_rate)
+            if room is not None and block.shape[1] >= room:
+                return
+        self.ended = True
+        self._refuse_loss()
+
+    def _refuse_loss(self) -> None:
+        report = self.reader.report
+        missing = report.missing
+        if self.request.partial or missing <= max(TOLERATED_SHORTFALL, float(self.request.tr)):
+            return
+        raise MediaError(
+            f"its sound ends at {report.duration:.2f} s though the file announces {report.announced_duration:.2f} s, "
+            f"so {missing:.2f} s ({missing / float(self.request.tr):.1f} TRs) are missing",
+            "get the whole file, or extract what is there with --partial (partial=True)",
+            self.path,
+        )
+
+    def _silence(self) -> Iterator[np.ndarray]:
+        wanted = self.grid.bound(self.grid.n_trs, self.sample_rate)
+        while (left := wanted - self.n_samples - self.n_padding) > 0:
+            block = np.zeros((self._channels, min(left, self.sample_rate)), np.float32)
+            self.n_padding += block.shape[1]
+            yield block
+
+    @property
+    def grid(self) -> TRGrid:
+        """The TRs that the sound fills, known once it was read.
+
+        Raises
+        ------
+        AlignmentError
+            If it fills none.
+        """
+        return self.request.grid(self.n_samples, self.sample_rate, self.path)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what was found while reading, in JSON types."""
+        report = self.reader.report
+        return {
+            "track": self.reader.track,
+            "source_rate": self.reader.source_rate,
+            "source_channels": self.reader.source_channels,
+            "sound_start": report.sound_start,
+            "picture_start": report.picture_start,
+            "offset": report.offset,
+            "gaps": [list(gap) for gap in report.gaps],
+            "empty_packets": report.empty_packets,
+            "corrupt_packets": report.corrupt_packets,
+            "announced_duration": report.announced_duration,
+            "duration": self.n_samples / self.sample_rate,
+            "ended": self.ended,
+        }
+
+
+def look_at_sound(path: str | os.PathLike[str], request: TRRequest, track: int | None = None) -> None:
+    """Raise early what reading a film would raise late.
+
+    Decodes the sound up to the end of the first TR, before a model is loaded for it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Film or sound file.
+    request : TRRequest
+        The TRs wanted.
+    track : int, optional
+        Audio track.
+
+    Raises
+    ------
+    MediaError
+        If there is no sound to be read.
+    AlignmentError
+        If it does not fill one TR.
+    """
+    with AudioReader(path, track=track) as reader:
+        needed = min(request.start + request.tr, LOOK) * reader.source_rate
+        n_samples = 0
+        for block in reader:
+            n_samples += block.shape[1]
+            if n_samples >= needed:
+                return
+        request.grid(n_samples, reader.source_rate, os.fspath(path))

@@ -1,0 +1,281 @@
+"""Reading a store: native rate, any TR, fewer codebooks, latents; no model needed."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from giblet.alignment import TRWindows, tr_windows
+from giblet.codecs import Codes, Segment
+from giblet.data.metadata import ENCODEC, MEL, tr_table
+from giblet.data.request import TRRequest
+from giblet.errors import CodecError, ParameterError, StoreError
+from giblet.features import KINDS, latents
+from giblet.store import open_dataset, read_manifest
+from giblet.timeline import FrameLayout, Seconds, TRGrid
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+def open_store(path: str | os.PathLike[str]) -> FeatureStore:
+    """Open a store that `extract` wrote.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Its directory.
+
+    Returns
+    -------
+    FeatureStore
+        The store; arrays are read when they are needed.
+
+    Raises
+    ------
+    StoreError
+        If there is no valid store of features.
+    """
+    return FeatureStore(path)
+
+
+class FeatureStore:
+    """Features of one film (see `open_store`).
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Its directory.
+
+    Attributes
+    ----------
+    path : str
+        As given.
+    provenance : dict
+        Film, sound, codec and settings that the features came from.
+    dataset : xarray.Dataset
+        All arrays at native rate, labelled, read lazily.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self.provenance: dict[str, Any] = read_manifest(path)["provenance"]
+        try:
+            self._request = TRRequest.from_dict(self.provenance["view"])
+            self.features: tuple[str, ...] = tuple(self.provenance["features"])
+        except (KeyError, TypeError) as error:
+            raise StoreError(
+                "is a store, but not of features of a film", "name one that extract wrote", path
+            ) from error
+        self.dataset: xr.Dataset = open_dataset(path)
+
+    def __repr__(self) -> str:
+        return f"FeatureStore({self.path!r}: {', '.join(self.features)} of {self.provenance['film']['name']})"
+
+    @property
+    def layout(self) -> FrameLayout:
+        """Sample rate and frame grid of the codes."""
+        codec = self._part("codec")
+        return FrameLayout(codec["sample_rate"], codec["hop"], codec["segment"], codec["stride"])
+
+    def codes(self, bandwidth: float | None = None) -> Codes:
+        """Return the codes at native rate, as decoding takes them.
+
+        Parameters
+        ----------
+        bandwidth : float, optional
+            Kilobits per second, at most that of the store.
+
+        Returns
+        -------
+        Codes
+            The codes, in memory.
+
+        Raises
+        ------
+        StoreError, CodecError
+            If the store holds no codes, or not the bandwidth.
+        """
+        data = self.dataset
+        layout = self.layout
+        scales = data["segment_scale"].values.tolist() if "segment_scale" in data else [None] * data.sizes["segment"]
+        segments = tuple(
+            Segment(int(start), int(frames), scale)
+            for start, frames, scale in zip(
+                data["segment_start"].values, data["segment_frames"].values, scales, strict=True
+            )
+        )
+        values = np.ascontiguousarray(data["codes"].values[: self._n_codebooks(bandwidth)])
+        return Codes(values, segments, layout, self.provenance["codes"]["n_samples"])
+
+    def latents(self, bandwidth: float | None = None) -> xr.DataArray:
+        """Return the sum of the code vectors at native rate.
+
+        Parameters
+        ----------
+        bandwidth : float, optional
+            Kilobits per second, at most that of the store.
+
+        Returns
+        -------
+        xarray.DataArray of float32, dims (frame, latent)
+            Continuous: these may be averaged, filtered and convolved. Coordinate ``time`` in seconds.
+        """
+        import xarray as xr
+
+        codes = self.codes(bandwidth)
+        values = latents(codes.data, self.dataset["codebooks"].values)
+        return xr.DataArray(
+            values, dims=("frame", "latent"), coords={"time": ("frame", self.dataset["time"].values)},
+            name="audio.latents", attrs={"kind": KINDS["audio.latents"]},
+        )  # fmt: skip
+
+    def tr_view(
+        self,
+        feature: str = "audio.codes",
+        *,
+        tr: Seconds | None = None,
+        start: Seconds | None = None,
+        max_trs: int | None = None,
+        bandwidth: float | None = None,
+        frame_policy: str = "floor",
+        pool: str | None = None,
+    ) -> xr.DataArray:
+        """Return a feature as one array per TR.
+
+        Parameters
+        ----------
+        feature : str
+            ``"audio.codes"``, ``"audio.latents"`` or ``"audio.mel"``. Latents are there wherever codes are.
+        tr, start : float or str, optional
+            Seconds; default those of the extraction.
+        max_trs : int, optional
+            At most so many TRs; default as many as were extracted.
+        bandwidth : float, optional
+            Kilobits per second, at most that of the store.
+        frame_policy : {"floor", "ceil"}
+            As in `giblet.data.AudioProcessor`.
+        pool : {"mean"}, optional
+            Average a continuous feature over all frames that start in the TR, none left out.
+
+        Returns
+        -------
+        xarray.DataArray
+            Codes: int64 (tr, codebook, column). Latents: float32 (tr, latent, column), pooled (tr, latent). Mel:
+            float32 (tr, mel_band, column), pooled (tr, mel_band). The columns of `metadata` are coordinates of tr.
+
+        Raises
+        ------
+        StoreError, CodecError, ParameterError, AlignmentError
+            If the store has no such feature or bandwidth, or the TRs do not fit.
+        """
+        import xarray as xr
+
+        if feature not in KINDS:
+            raise ParameterError(f"there is no feature {feature!r}", f"choose from {', '.join(KINDS)}")
+        if pool not in (None, "mean"):
+            raise ParameterError(f"pool is {pool!r}", "choose mean, or none")
+        if pool and KINDS[feature] == "categorical":
+            raise ParameterError(
+                f"{feature} are category labels, and the mean of labels means nothing", "pool audio.latents instead"
+            )
+        values, rows_dim, layout, indices = self._native(feature, bandwidth)
+        grid = self._grid(feature, tr, start, max_trs)
+        windows = tr_windows(layout, indices, grid, "ceil" if pool else frame_policy)
+        table = self._table(feature, windows, grid, values.shape[0])
+        coords = {name: ("tr", column.to_numpy()) for name, column in table.items() if column.dtype != object}
+        cut = windows.cut(values)
+        if pool:
+            there = np.arange(cut.shape[2]) < windows.n_frames[:, None, None]
+            cut = cut.mean(axis=2, where=there, dtype=np.float64).astype(np.float32)
+        elif feature == "audio.codes":
+            cut = cut.astype(np.int64)
+        return xr.DataArray(
+            cut, dims=("tr", rows_dim) if pool else ("tr", rows_dim, "column"), coords=coords, name=feature,
+            attrs={"kind": KINDS[feature], "tr_seconds": float(grid.tr)},
+        )  # fmt: skip
+
+    def metadata(
+        self,
+        feature: str = "audio.codes",
+        *,
+        tr: Seconds | None = None,
+        start: Seconds | None = None,
+        max_trs: int | None = None,
+        frame_policy: str = "floor",
+    ) -> pd.DataFrame:
+        """Return the table that belongs to a TR view.
+
+        Parameters
+        ----------
+        feature, tr, start, max_trs, frame_policy
+            As in `tr_view`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `giblet.data.metadata.tr_table` describes it; `AudioProcessor.features_to_audio` takes it.
+        """
+        values, _, layout, indices = self._native("audio.codes" if feature == "audio.latents" else feature, None)
+        grid = self._grid(feature, tr, start, max_trs)
+        return self._table(feature, tr_windows(layout, indices, grid, frame_policy), grid, values.shape[0])
+
+    def _native(self, feature: str, bandwidth: float | None) -> tuple[np.ndarray, str, FrameLayout, np.ndarray]:
+        if feature == "audio.mel":
+            mel = self._part("mel")
+            values = self.dataset["mel"].values
+            layout = FrameLayout(mel["sample_rate"], mel["hop_length"])
+            return values, "mel_band", layout, np.arange(values.shape[1])
+        codes = self.codes(bandwidth)
+        if feature == "audio.codes":
+            return codes.data, "codebook", codes.layout, codes.indices
+        return self.latents(bandwidth).values.T, "latent", codes.layout, codes.indices
+
+    def _grid(self, feature: str, tr: Seconds | None, start: Seconds | None, max_trs: int | None) -> TRGrid:
+        asked = self._request
+        request = TRRequest.asked(
+            tr=asked.tr if tr is None else tr,
+            start=asked.start if start is None else start,
+            max_trs=asked.max_trs if max_trs is None and tr is None and start is None else max_trs,
+        )
+        sound = self._part("mel" if feature == "audio.mel" else "codes")
+        rate = self._part("mel" if feature == "audio.mel" else "codec")["sample_rate"]
+        # Silence that fills a last TR belongs to the grid it was made for; other grids end with the film.
+        same = (request.tr, request.start) == (asked.tr, asked.start)
+        n_samples = sound["n_samples"] - (0 if same else sound["n_padding"])
+        if asked.max_trs is not None and asked.stop is not None:
+            # A few frames more may be stored than were asked for.
+            n_samples = min(n_samples, int(asked.stop * rate))
+        return request.grid(n_samples, rate, self.path)
+
+    def _table(self, feature: str, windows: TRWindows, grid: TRGrid, n_rows: int) -> pd.DataFrame:
+        if feature == "audio.mel":
+            mel = self._part("mel")
+            unpadded = Fraction(mel["n_samples"] - mel["n_padding"], mel["sample_rate"])
+            return tr_table(windows, grid, MEL, 0, float(unpadded), reference=mel["reference"])
+        sound, codes = self._part("codes"), self.codes()
+        unpadded = Fraction(sound["n_samples"] - sound["n_padding"], codes.layout.sample_rate)
+        n_codebooks = n_rows if feature == "audio.codes" else codes.data.shape[0]
+        return tr_table(windows, grid, ENCODEC, n_codebooks, float(unpadded), codes.segments, codes.layout)
+
+    def _n_codebooks(self, bandwidth: float | None) -> int | None:
+        if bandwidth is None:
+            return None
+        codec = self._part("codec")
+        if f"{bandwidth:g}" not in codec["codebooks"]:
+            raise CodecError(
+                f"it holds no {bandwidth:g} kbps of {codec['name']}",
+                f"choose one of {', '.join(codec['codebooks'])}, or extract again with a larger bandwidth",
+                self.path,
+            )
+        return int(codec["codebooks"][f"{bandwidth:g}"])
+
+    def _part(self, name: str) -> Any:
+        if name not in self.provenance:
+            wanted = "audio.mel" if name == "mel" else "audio.codes"
+            raise StoreError(f"holds no {wanted}", f"extract with --features {wanted}", self.path)
+        return self.provenance[name]

@@ -1,0 +1,37 @@
+"""Which features there are, and what may be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from giblet.errors import ParameterError
+
+# The kind, not the dtype, decides: categories are never averaged, interpolated or convolved.
+KINDS = {"audio.codes": "categorical", "audio.latents": "continuous", "audio.mel": "continuous"}
+
+
+def check_features(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return feature names, each once and in a fixed order.
+
+    Parameters
+    ----------
+    names : str or iterable of str
+        Names, or one text with commas between them.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or there is none.
+    """
+    wanted = {name.strip() for name in (names.split(",") if isinstance(names, str) else names)}
+    unknown = sorted(wanted - KINDS.keys())
+    if unknown or not wanted:
+        raise ParameterError(
+            f"there is no feature {', '.join(map(repr, unknown)) or 'named'}", f"choose from {', '.join(KINDS)}"
+        )
+    return tuple(name for name in KINDS if name in wanted)

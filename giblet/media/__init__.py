@@ -1,0 +1,21 @@
+"""A path becomes blocks of samples on the film's clock; samples become a file, or the sound of a film."""
+
+from giblet.media.mux import FILM_ENDINGS, replace_sound
+from giblet.media.probe import FilmClock, MediaInfo, film_clock, picture_start
+from giblet.media.reader import AudioReader, ClockReport
+from giblet.media.samples import AudioSamples
+from giblet.media.writer import SOUND_ENDINGS, SoundWriter
+
+__all__ = [
+    "FILM_ENDINGS",
+    "SOUND_ENDINGS",
+    "AudioReader",
+    "AudioSamples",
+    "ClockReport",
+    "FilmClock",
+    "MediaInfo",
+    "SoundWriter",
+    "film_clock",
+    "picture_start",
+    "replace_sound",
+]

@@ -1,0 +1,156 @@
+"""The file that makes a directory a store: what it says, and whether it may be believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from giblet.errors import StoreError
+
+MANIFEST = "manifest.json"
+FORMAT = "giblet-store"
+FORMAT_VERSION = 1
+LARGEST = 16 * 2**20
+"""Bytes beyond which a manifest is not read: room for a hundred thousand files."""
+
+# One rule for array names and parts of file names: safe on every file system and object store, never '..' or hidden.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_FILE = rf"{_NAME}(?:/{_NAME})*"
+_SHA256 = r"[0-9a-f]{64}"
+# What file browsers leave behind in folders that they show.
+_DEBRIS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+
+
+def compose_manifest(
+    key: str | None,
+    arrays: Mapping[str, Mapping[str, Any]],
+    checksums: Mapping[str, str],
+    provenance: Mapping[str, Any],
+) -> bytes:
+    """Return the text of a manifest.
+
+    Parameters
+    ----------
+    key : str or None
+        The content key of what is stored.
+    arrays : mapping
+        Per array its ``dims``, ``shape`` and ``dtype``.
+    checksums : mapping
+        SHA-256 of every other file, by its name within the store.
+    provenance : mapping
+        Whatever the caller wants to remember; JSON types only.
+
+    Returns
+    -------
+    bytes
+        JSON that `parse_manifest` accepts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is no JSON, a number is not finite, or the whole is larger than `LARGEST` bytes.
+    """
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "key": key,
+        "arrays": arrays,
+        "provenance": provenance,
+        "checksums": checksums,
+    }
+    text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii")
+    if len(text) > LARGEST:
+        raise ValueError(f"a manifest of {len(text)} bytes is too large; put long lists into arrays")
+    return text
+
+
+def parse_manifest(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return a manifest whose fields have the types they should have.
+
+    Parameters
+    ----------
+    text : bytes
+        Content of the file; nothing about it is trusted.
+    path : str or os.PathLike
+        The store, for messages.
+
+    Returns
+    -------
+    dict
+        ``format``, ``format_version``, ``key``, ``arrays``, ``provenance``, ``checksums``. Every file name in it stays
+        within the store.
+
+    Raises
+    ------
+    StoreError
+        If this is no manifest, a damaged one, or one of a later version of the format.
+    """
+    try:
+        manifest = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise StoreError("not a giblet store", "give a folder that giblet wrote", path)
+    version = manifest.get("format_version")
+    if type(version) is int and version > FORMAT_VERSION:
+        raise StoreError(f"written by a newer giblet (store format {version})", "update giblet", path)
+    if type(version) is not int or version != FORMAT_VERSION or not _well_formed(manifest):
+        raise damaged(path)
+    return manifest
+
+
+def damaged(path: str | os.PathLike[str]) -> StoreError:
+    """Return the error for a store that was left incomplete or changed afterwards."""
+    return StoreError("an interrupted or damaged store", "delete the folder and write the store again", path)
+
+
+def is_array_name(name: object) -> bool:
+    """Return whether an array may have this name."""
+    return isinstance(name, str) and re.fullmatch(_NAME, name) is not None and name not in (MANIFEST, "zarr.json")
+
+
+def files_in(folder: str | os.PathLike[str]) -> set[str]:
+    """Return the names of all files of a store but its manifest, relative to it, with slashes."""
+    names = set()
+    for root, _, files in os.walk(folder):
+        inside = os.path.relpath(root, folder).replace(os.sep, "/")
+        names |= {file if inside == "." else f"{inside}/{file}" for file in files if file not in _DEBRIS}
+    return names - {MANIFEST}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _well_formed(manifest: dict[str, Any]) -> bool:
+    key, arrays, checksums = manifest.get("key"), manifest.get("arrays"), manifest.get("checksums")
+    return (
+        (key is None or isinstance(key, str))
+        and isinstance(manifest.get("provenance"), dict)
+        and isinstance(checksums, dict)
+        and all(re.fullmatch(_FILE, name) and _is_digest(digest) for name, digest in checksums.items())
+        and "zarr.json" in checksums
+        and isinstance(arrays, dict)
+        and all(is_array_name(name) and f"{name}/zarr.json" in checksums for name in arrays)
+        and all(_is_array(array) for array in arrays.values())
+    )
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(_SHA256, value) is not None
+
+
+def _is_array(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("dtype"), str):
+        return False
+    dims, shape = value.get("dims"), value.get("shape")
+    return (
+        isinstance(dims, list)
+        and isinstance(shape, list)
+        and len(dims) == len(shape)
+        and all(isinstance(dim, str) for dim in dims)
+        and all(type(length) is int and length >= 0 for length in shape)
+    )

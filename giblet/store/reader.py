@@ -1,0 +1,193 @@
+"""From a path to a store's manifest, arrays and state of health."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from giblet.errors import StoreError
+from giblet.store.keys import file_digest
+from giblet.store.manifest import LARGEST, MANIFEST, damaged, files_in, parse_manifest
+
+if TYPE_CHECKING:
+    import xarray
+    import zarr
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a store says about itself.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory of the store.
+
+    Returns
+    -------
+    dict
+        ``format``, ``format_version`` (int), ``key`` (str or None), ``arrays`` (name → dims, shape, dtype),
+        ``provenance`` (dict, as the writer gave it) and ``checksums`` (file → SHA-256).
+
+    Raises
+    ------
+    StoreError
+        If nothing is there, it is no store, it was interrupted or damaged, or a newer giblet wrote it.
+    """
+    try:
+        return parse_manifest(_manifest_text(Path(path)), path)
+    except FileNotFoundError as error:
+        raise _absent(Path(path)) from error
+    except NotADirectoryError as error:
+        raise StoreError("a file, not a store", "give a folder that giblet wrote", path) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(
+            f"the store cannot be read ({reason})", "check the folder and its permissions", path
+        ) from error
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Return whether a complete store that can be read lies at ``path``; imports nothing heavy."""
+    try:
+        read_manifest(path)
+    except StoreError:
+        return False
+    return True
+
+
+def stored_key(path: str | os.PathLike[str]) -> str | None:
+    """Return the content key of the store at ``path``; None without a store or a key; imports nothing heavy."""
+    try:
+        key: str | None = read_manifest(path)["key"]
+    except StoreError:
+        return None
+    return key
+
+
+def open_group(path: str | os.PathLike[str]) -> zarr.Group:
+    """Return the arrays of a store, read only.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory of the store.
+
+    Returns
+    -------
+    zarr.Group
+        One zarr array per name in the manifest; nothing is loaded yet.
+
+    Raises
+    ------
+    StoreError
+        As `read_manifest`; also if a file is missing or the description of an array was changed.
+    """
+    manifest = read_manifest(path)
+    _check_files(path, manifest["checksums"])
+    with _damage_explained(path):
+        import zarr
+
+        from giblet.store.arrays import StoreFolder, described
+
+        group = zarr.open_group(StoreFolder(Path(path), read_only=True), mode="r", zarr_format=3)
+        # zarr passes over an array that it does not understand.
+        if described(group) != manifest["arrays"]:
+            raise damaged(path)
+        return group
+
+
+def open_dataset(path: str | os.PathLike[str]) -> xarray.Dataset:
+    """Return the arrays of a store as an xarray dataset.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory of the store.
+
+    Returns
+    -------
+    xarray.Dataset
+        Labelled arrays, read from disk when they are used; dask is not needed.
+
+    Raises
+    ------
+    StoreError
+        As `open_group`.
+    """
+    group = open_group(path)
+    with _damage_explained(path):
+        import xarray
+
+        return xarray.open_zarr(group.store, consolidated=False, chunks=None)
+
+
+def verify(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of files that are not as the writer left them.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory of the store; all of it is read.
+
+    Returns
+    -------
+    list of str
+        Sorted names, relative to the store, of files that changed, are missing, or do not belong; empty if all is well.
+
+    Raises
+    ------
+    StoreError
+        As `read_manifest`.
+    """
+    checksums = read_manifest(path)["checksums"]
+    changed = {name for name, digest in checksums.items() if _digest(Path(path, name)) != digest}
+    return sorted(changed | (files_in(path) - checksums.keys()))
+
+
+def _manifest_text(folder: Path) -> bytes:
+    """Return the manifest's bytes; errors of the file system pass through."""
+    manifest = folder / MANIFEST
+    status = manifest.stat()
+    # A pipe in its place would wait for ever, and nothing honest is that large.
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+        raise damaged(folder)
+    return manifest.read_bytes()
+
+
+def _absent(folder: Path) -> StoreError:
+    """Return the error for a place without a manifest."""
+    if not folder.exists():
+        return StoreError("there is no store", "check the name, or write one there first", folder)
+    if (folder / "zarr.json").exists():
+        return damaged(folder)
+    return StoreError("not a giblet store", "give a folder that giblet wrote", folder)
+
+
+def _check_files(path: str | os.PathLike[str], checksums: dict[str, str]) -> None:
+    """Raise if a file is gone, for zarr reads zeros in its place, or if metadata changed."""
+    for name, digest in checksums.items():
+        file = Path(path, name)
+        if not file.is_file() or (file.name == "zarr.json" and _digest(file) != digest):
+            raise damaged(path)
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        return file_digest(file)
+    except StoreError:
+        return None
+
+
+@contextmanager
+def _damage_explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, MemoryError):
+        raise
+    # Which exceptions zarr and xarray raise for metadata that makes no sense is nowhere promised.
+    except Exception as error:
+        raise damaged(path) from error

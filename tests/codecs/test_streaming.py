@@ -1,0 +1,103 @@
+"""Block by block gives what the whole sound gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from fabricate import babble, random_encodec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from giblet.codecs import decode, encode, load_codec
+
+SETTINGS = settings(max_examples=8, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny):
+    from transformers import EncodecModel
+
+    return EncodecModel.from_pretrained(tiny._spec.folder).eval()
+
+
+def whole_codes(model, sound: np.ndarray, bandwidth: float) -> np.ndarray:
+    with torch.no_grad():
+        return model.encode(torch.from_numpy(sound)[None], bandwidth=bandwidth).audio_codes[0, 0].numpy()
+
+
+def whole_sound(model, codes: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return model.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].numpy()
+
+
+@pytest.mark.parametrize(
+    "n_samples", [1, 100, 319, 320, 321, 1000, 2239, 2240, 30_719, 30_720, 30_721, 61_440, 200_123]
+)
+def test_codes_and_sound_equal_those_of_the_whole_file(tiny, whole, n_samples):
+    sound = babble(n_samples)
+    codes = encode(tiny, sound, 12.0)
+    expected = whole_codes(whole, sound, 12.0)
+    assert codes.data.shape == expected.shape
+    assert (codes.data != expected).mean() <= 1e-4
+    decoded = decode(tiny, codes)
+    assert decoded.shape == sound.shape
+    np.testing.assert_allclose(decoded, whole_sound(whole, codes.data)[:, :n_samples], atol=1e-5)
+
+
+@SETTINGS
+@given(cuts=st.lists(st.integers(0, 90_000), max_size=8), n_samples=st.integers(1, 90_000))
+def test_the_blocks_do_not_matter(tiny, cuts, n_samples):
+    sound = babble(n_samples)
+    encoder = tiny.encoder(3.0)
+    parts = [encoder.push(part) for part in np.split(sound, sorted(min(c, n_samples) for c in cuts), axis=1)]
+    codes = np.concatenate([*parts, encoder.finish()], axis=1)
+    assert np.array_equal(codes, encode(tiny, sound, 3.0).data)
+
+
+@SETTINGS
+@given(cuts=st.lists(st.integers(0, 300), max_size=6))
+def test_decoding_does_not_depend_on_the_blocks(tiny, cuts):
+    codes = np.random.default_rng(0).integers(0, 1024, (4, 300)).astype(np.int16)
+    decoder = tiny.decoder(())
+    parts = [decoder.push(part) for part in np.split(codes, sorted(cuts), axis=1)]
+    sound = np.concatenate([*parts, decoder.finish()], axis=1)
+    again = tiny.decoder(())
+    np.testing.assert_array_equal(sound, np.concatenate([again.push(codes), again.finish()], axis=1))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"num_filters": 4, "hidden_size": 16, "num_residual_layers": 3, "dilation_growth_rate": 3},
+        {"num_filters": 4, "hidden_size": 16, "use_conv_shortcut": False, "num_lstm_layers": 1},
+        {"num_filters": 4, "hidden_size": 16, "upsampling_ratios": [5, 4, 3], "sampling_rate": 16_000},
+        {"num_filters": 4, "hidden_size": 16, "pad_mode": "constant", "kernel_size": 5, "residual_kernel_size": 5},
+    ],
+)
+def test_other_architectures_stream_too(config):
+    model = random_encodec(target_bandwidths=[1.5, 6.0], **config)
+    codec = load_codec(model, "cpu")
+    assert codec._spec.streams
+    sound = babble(70_001)
+    codes = encode(codec, sound, 6.0)
+    assert (codes.data != whole_codes(model, sound, 6.0)).mean() <= 1e-3
+    np.testing.assert_allclose(decode(codec, codes), whole_sound(model, codes.data)[:, : sound.shape[1]], atol=1e-4)
+
+
+def test_a_model_that_cannot_stream_takes_the_whole_sound():
+    model = random_encodec(num_filters=4, hidden_size=16, use_causal_conv=False)
+    codec = load_codec(model, "cpu")
+    sound = babble(40_000)
+    codes = encode(codec, sound, 1.5)
+    assert np.array_equal(codes.data, whole_codes(model, sound, 1.5))
+    np.testing.assert_allclose(decode(codec, codes), whole_sound(model, codes.data)[:, :40_000], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_full_size_architecture_agrees_in_all_32_codebooks():
+    model = random_encodec()
+    sound = babble(24_000 * 20)
+    codes = encode(load_codec(model, "cpu"), sound, 24.0)
+    assert codes.data.shape == (32, 1500)
+    assert (codes.data != whole_codes(model, sound, 24.0)).mean() <= 1e-4

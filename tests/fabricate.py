@@ -37,3 +37,59 @@ def babble(n_samples: int, channels: int = 1) -> np.ndarray:
     glide = 0.2 * np.sin(2 * np.pi * (200 * t + 60 * t**2))
     noise = rng.standard_normal((channels, n_samples)) * (0.05 + 0.05 * np.sin(5 * t))
     return (glide + noise).astype(np.float32)
+
+
+class CountingCodec:
+    """A codec whose codes and sound say which frame they are: what is heard at a moment can be looked up.
+
+    Codebook 0 counts frames in thousands, codebook 1 within; a frame's sound is its number modulo 16,384, as a
+    constant that 16-bit files hold exactly.
+    """
+
+    turn = 2**14
+
+    name = source = "counting"
+    fingerprint = "0" * 64
+    channels = 1
+    bandwidths = (1.5,)
+    codebook_size = 1024
+    n_parameters = 0
+
+    def __init__(self, sample_rate: int = 2400, hop: int = 32) -> None:
+        from giblet.timeline import FrameLayout
+
+        self.layout = FrameLayout(sample_rate, hop)
+
+    def n_codebooks(self, bandwidth: float | None = None) -> int:
+        return 2
+
+    def encoder(self, bandwidth: float):
+        raise NotImplementedError("tests write its codes themselves")
+
+    def numbers(self, n_frames: int) -> np.ndarray:
+        frames = np.arange(n_frames)
+        return np.stack([frames // 1000, frames % 1000]).astype(np.int16)
+
+    def decoder(self, segments):
+        return self
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        number = codes[0].astype(np.int64) * 1000 + codes[1]
+        return np.repeat(number[None] % self.turn / 2**15, self.layout.hop, axis=1).astype(np.float32)
+
+    def finish(self) -> np.ndarray:
+        return np.empty((1, 0), np.float32)
+
+    def heard(self, samples: np.ndarray) -> np.ndarray:
+        """Return the frame number that each sample belongs to, modulo `turn`."""
+        return np.round(samples * 2**15).astype(np.int64)
+
+
+def lag(reference: np.ndarray, other: np.ndarray, most: int) -> int:
+    """Return by how many samples ``other`` comes later, by cross-correlation."""
+    from scipy.signal import correlate
+
+    n = min(len(reference), len(other))
+    product = correlate(other[:n], reference[:n], method="fft")
+    middle = n - 1
+    return int(np.argmax(product[middle - most : middle + most + 1])) - most

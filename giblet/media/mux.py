@@ -94,7 +94,8 @@ def replace_sound(
                 for packet in heapq.merge(*packets, key=_decoding_time):
                     target.mux(packet)
         except av.error.FFmpegError as error:
-            raise MediaError(f"cannot be written ({error.strerror})", "check the space on the disk", output) from error
+            remedy = "check the space on the disk, or end its name in .mkv"
+            raise MediaError(f"cannot be written ({error.strerror})", remedy, output) from error
         finally:
             progress.end()
     logger.debug("wrote %s: picture of %s from %s s on, sound of %s", output, film, zero, sound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -15,6 +16,8 @@ from av.video.stream import VideoStream
 
 from giblet.media.containers import choose_track, container_time, language, open_media, picture_streams
 from giblet.media.decoding import Tally, decoded_frames
+
+logger = logging.getLogger(__name__)
 
 # Containers whose header states how long they are. Elsewhere FFmpeg estimates it from the bit rate.
 _STATE_DURATION = ("mov,", "matroska,", "ogg", "flac", "wav", "w64", "aiff", "caf", "avi", "asf", "flv")
@@ -203,9 +206,12 @@ def picture_start(path: str | os.PathLike[str]) -> Fraction | None:
     """
     with open_media(path) as container:
         streams = picture_streams(container)
-        if not streams or streams[0].codec_context is None:
+        if not streams:
             return None
-        return _first_time(container, streams[0])
+        start = None if streams[0].codec_context is None else _first_time(container, streams[0])
+        if start is None:
+            logger.warning("%s: no picture can be decoded, so the film's clock begins with its sound", path)
+        return start
 
 
 def film_clock(path: str | os.PathLike[str], track: int | None = None) -> FilmClock:

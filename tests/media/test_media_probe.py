@@ -32,11 +32,14 @@ def test_film_is_described(make_film):
 
 def test_layout_and_language_are_told(tmp_path):
     with av.open(tmp_path / "film.mkv", "w") as container:
-        for language, layout in (("fre", "5.1"), ("und", "stereo")):
-            stream = container.add_stream("flac", rate=48000)
-            stream.layout = layout
-            stream.metadata["language"] = language
-            stream.codec_context.open()
+        streams = [container.add_stream("flac", rate=48000) for _ in range(2)]
+        for stream, language, layout in zip(streams, ("fre", "und"), ("5.1", "stereo"), strict=True):
+            stream.layout, stream.metadata["language"] = layout, language
+        for stream in streams:
+            sound = noise(0.2, channels=stream.channels)
+            frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout=stream.layout.name)
+            frame.sample_rate, frame.pts = 48000, 0
+            container.mux(stream.encode(frame) + stream.encode(None))
     tracks = probe(tmp_path / "film.mkv").audio
     assert [(track.layout, track.language) for track in tracks] == [("5.1", "fre"), ("stereo", None)]
 
@@ -58,6 +61,21 @@ def test_picture_starts_with_the_first_one_displayed(make_film, tmp_path):
     # B-frames are stored in another order than shown, and MP4 hides with an edit list what lies before 0.
     path = encode(tmp_path / "film.mp4", "aac", noise(1), 48000, "mono", picture=(0.48, 1))
     assert picture_start(path) == Fraction(48, 100)
+
+
+def test_pictures_that_cannot_be_decoded_leave_the_clock_to_the_sound_and_say_so(tmp_path, caplog):
+    path = tmp_path / "film.mkv"
+    with av.open(path, "w") as container:
+        video = container.add_stream("mpeg4", rate=25, width=64, height=48, pix_fmt="yuv420p")
+        audio = container.add_stream("pcm_f32le", rate=48000)
+        audio.layout = "mono"
+        for number in range(5):
+            packet = av.Packet(b"\xff" * 50)
+            packet.stream, packet.pts, packet.dts, packet.time_base = video, number, number, Fraction(1, 25)
+            container.mux(packet)
+        container.mux(Track(noise(0.5), start=2).packets(audio))
+    assert film_clock(path).offset == 0
+    assert "no picture can be decoded" in caplog.text
 
 
 def test_clock_tells_when_sound_begins(make_film):

@@ -108,6 +108,10 @@ def closing_line(film: Path, done: Extraction, speed: float) -> str:
         f"sound {_signed(sound['offset'])} the first picture" if sound["picture_start"] is not None else "no picture"
     )
     parts.append(_gaps(sound["gaps"]))
+    if sound["n_tracks"] > 1:
+        parts.append(f"track {sound['track']} of {sound['n_tracks']} (--audio-track chooses)")
+    if sound["source_channels"] > 2:
+        parts.append(f"{sound['source_channels']} channels mixed down")
     if sound["corrupt_packets"]:
         parts.append(f"{sound['corrupt_packets']} damaged packets skipped")
     parts.append("was there already" if done.hit else f"{speed:.0f} × real time")

@@ -12,6 +12,9 @@ import giblet
 from giblet.cli import demo, extract, info, reconstruct
 from giblet.errors import GibletError
 
+# The status with which typer answers Ctrl-C.
+INTERRUPTED = 130
+
 app = typer.Typer(
     help="Features of films and stories, exact in time with fMRI volumes.",
     no_args_is_help=True,
@@ -49,6 +52,7 @@ def run() -> None:
     except GibletError as error:
         sys.stderr.write(f"giblet: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("giblet: interrupted; nothing half-written was left behind\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("giblet: interrupted; nothing half-written was left behind\n")
+        raise

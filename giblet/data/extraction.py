@@ -127,13 +127,13 @@ def extract(
         "bandwidth": bandwidth if wants_codes else None,
         **request.to_dict(),
     }
-    kind = content_key(**asked)
-    if not force and is_store(output) and read_manifest(output)["provenance"].get("kind") != kind:
+    recipe_key = content_key(**asked)
+    if not force and is_store(output) and read_manifest(output)["provenance"].get("recipe_key") != recipe_key:
         raise StoreError(
             "holds another film or other settings", "choose another output, or replace it with --force", output
         )
     loaded: Codec | None = load_codec(codec, device) if wants_codes else None
-    key = content_key(kind=kind, codec=loaded and loaded.fingerprint)
+    key = content_key(recipe=recipe_key, codec=loaded and loaded.fingerprint)
     if stored_key(output) == key:
         log.debug("%s holds this already", output)
         return Extraction(output, True, read_manifest(output)["provenance"])
@@ -143,7 +143,7 @@ def extract(
         provenance: dict[str, Any] = {
             "giblet": giblet.__version__,
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "kind": kind,
+            "recipe_key": recipe_key,
             "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
             "features": list(names),
             "view": request.to_dict(),

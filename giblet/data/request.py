@@ -102,7 +102,7 @@ class TRRequest:
             )
         raise AlignmentError(
             f"its sound lasts {float(duration - self.start):.2f} s, less than one TR of {float(self.tr):g} s",
-            "give a longer clip, a shorter TR, or incomplete=pad to fill the TR with silence",
+            "give a longer clip, a shorter TR, or fill the TR with silence by --incomplete pad (incomplete='pad')",
             path,
         )
 

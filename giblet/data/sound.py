@@ -12,6 +12,7 @@ import numpy as np
 from giblet.data.request import TRRequest
 from giblet.errors import MediaError
 from giblet.media import AudioReader
+from giblet.media.probe import probe
 from giblet.progress import SILENT, Progress
 from giblet.timeline import TRGrid
 
@@ -143,6 +144,7 @@ class TRSound:
         report = self.reader.report
         return {
             "track": self.reader.track,
+            "n_tracks": len(probe(self.path).audio),
             "source_rate": self.reader.source_rate,
             "source_channels": self.reader.source_channels,
             "sound_start": report.sound_start,

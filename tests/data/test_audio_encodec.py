@@ -233,9 +233,8 @@ def test_impossible_requests(tiny, sample_film, tmp_path):
 
 def test_audio_info(tiny, sample_film, sample_sound):
     info = processor(tiny).get_audio_info(sample_film)
-    assert info == {
-        "sample_rate": 24_000, "duration": sample_sound.shape[1] / 24_000, "samples": sample_sound.shape[1], "n_trs": 20,
-    }  # fmt: skip
+    n_samples = sample_sound.shape[1]
+    assert info == {"sample_rate": 24_000, "duration": n_samples / 24_000, "samples": n_samples, "n_trs": 20}
 
 
 def test_nothing_is_printed(tiny, sample_film, tmp_path, capfd):

@@ -1,0 +1,226 @@
+"""The giblet command: what it prints, leaves behind, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from fabricate import babble, random_encodec
+
+from giblet.cli.main import run
+from giblet.data import open_store
+
+
+@pytest.fixture
+def giblet(monkeypatch, capsys):
+    """Run a command in this process; return its status and what it said."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["giblet", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            run()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "a clip.wav"
+    soundfile.write(path, babble(24_000 * 4)[0], 24_000)
+    return path
+
+
+def test_a_film_to_codes_and_back(giblet, sample_film, tmp_path):
+    status, out, _ = giblet("extract", sample_film, "-o", tmp_path / "s", "--codec", "tiny", "--max-trs", 6)
+    assert status == 0
+    assert "(6, 4, 112) at TR 1.5 s" in out
+    assert "no gaps" in out
+    assert open_store(tmp_path / "s").tr_view().shape == (6, 4, 112)
+    status, out, _ = giblet("reconstruct", tmp_path / "s", "-o", tmp_path / "s.flac")
+    assert status == 0
+    assert soundfile.info(tmp_path / "s.flac").samplerate == 24_000
+    status, _, err = giblet("reconstruct", tmp_path / "s", "-o", tmp_path / "s.flac")
+    assert (status, "already" in err, "--force" in err) == (2, True, True)
+    assert giblet("reconstruct", tmp_path / "s", "-o", tmp_path / "s.flac", "-f")[0] == 0
+
+
+def test_the_film_with_its_new_sound(giblet, sample_film, tmp_path):
+    giblet("extract", sample_film, "-o", tmp_path / "s", "--codec", "tiny", "-b", 12)
+    status, _, err = giblet("reconstruct", tmp_path / "s", "-o", tmp_path / "new.mp4", "--film", sample_film)
+    assert (status, err) == (0, "")
+
+    def packets(path):
+        with av.open(str(path)) as container:
+            return [bytes(packet) for packet in container.demux(container.streams.video[0]) if packet.size]
+
+    assert packets(tmp_path / "new.mp4") == packets(sample_film)
+    for words, message in [
+        (["-o", tmp_path / "x.mp4"], "--film"),
+        (["-o", tmp_path / "x.wav", "--film", sample_film], "ending of x.wav"),
+        (["-o", tmp_path / "x.mp3"], "ending of x.mp3"),
+        (["-o", tmp_path / "no" / "x.wav"], "folder does not exist"),
+        (["-o", tmp_path / "x.mp4", "--film", tmp_path / "new.mp4"], "is not the film"),
+        (["-o", sample_film, "--film", sample_film, "-f"], "is the film itself"),
+    ]:
+        status, _, err = giblet("reconstruct", tmp_path / "s", *words)
+        assert status == 2
+        assert message in err
+
+
+def test_a_second_call_is_a_hit_and_other_settings_are_refused(giblet, clip, tmp_path):
+    store = tmp_path / "store"
+    assert giblet("extract", clip, "-o", store, "--codec", "tiny")[0] == 0
+    before = (store / "manifest.json").stat().st_mtime_ns
+    status, out, _ = giblet("extract", clip, "-o", store, "--codec", "tiny")
+    assert (status, "was there already" in out) == (0, True)
+    status, _, err = giblet("extract", clip, "-o", store, "--codec", "tiny", "-b", 6)
+    assert (status, "--force" in err) == (2, True)
+    assert (store / "manifest.json").stat().st_mtime_ns == before
+    soundfile.write(clip, babble(24_000 * 5)[0], 24_000)
+    assert giblet("extract", clip, "-o", store, "--codec", "tiny")[0] == 2
+    assert giblet("extract", clip, "-o", store, "--codec", "tiny", "--force")[0] == 0
+    assert open_store(store).codes().length == 24_000 * 5
+
+
+def test_codes_of_another_codec_do_not_hit(giblet, clip, tmp_path):
+    random_encodec(num_filters=2, hidden_size=8).save_pretrained(tmp_path / "other")
+    store = tmp_path / "store"
+    assert giblet("extract", clip, "-o", store, "--codec", "tiny")[0] == 0
+    assert giblet("extract", clip, "-o", store, "--codec", tmp_path / "other")[0] == 2
+    status, _, err = giblet("reconstruct", store, "-o", tmp_path / "x.wav", "--codec", tmp_path / "other")
+    assert (status, "made by tiny" in err) == (2, True)
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_several_films_and_one_bad_one(giblet, clip, sample_film, tmp_path):
+    (tmp_path / "bad.mp4").write_text("no film")
+    status, out, err = giblet(
+        "extract", clip, tmp_path / "bad.mp4", sample_film, "-o", tmp_path / "all", "--codec", "tiny", "--json"
+    )
+    assert status == 2
+    assert "bad.mp4" in err
+    assert [json.loads(line)["film"]["name"] for line in out.splitlines()] == ["a clip.wav", "sample_stimulus.mp4"]
+    assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["a clip", "sample_stimulus"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--codec", "tiny", "-b", "24"], "choose one of 1.5, 3, 6, 12"),
+        (["--codec", "./nowhere"], "no folder of a codec"),
+        (["--codec", "tiny", "--tr", "0"], "above 0 s"),
+        (["--codec", "tiny", "--tr", "soon"], "give a number"),
+        (["--codec", "tiny", "--tr", "5"], "less than one TR"),
+        (["--codec", "tiny", "--start", "9"], "earlier start"),
+        (["--codec", "tiny", "--features", "audio.codes,audio.smell"], "'audio.smell'"),
+        (["--codec", "tiny", "--audio-track", "3"], "track"),
+        (["--codec", "tiny", "--incomplete", "keep"], "drop or pad"),
+        (["--codec", "tiny", "--max-trs", "0"], "1 or more"),
+        (["--codec", "tiny", "--device", "warp"], "auto or cpu"),
+    ],
+)
+def test_wrong_settings_leave_nothing(giblet, clip, tmp_path, words, message):
+    status, out, err = giblet("extract", clip, "-o", tmp_path / "out", *words)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a clip.wav"]
+
+
+def test_a_folder_of_someone_else_is_never_touched(giblet, clip, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years")
+    assert giblet("extract", clip, "-o", mine, "--codec", "tiny", "--force")[0] == 2
+    assert giblet("extract", clip, "-o", mine / "thesis.txt", "--codec", "tiny", "--force")[0] == 2
+    assert (mine / "thesis.txt").read_text() == "years"
+
+
+def test_info_of_each_kind(giblet, clip, sample_film, tmp_path):
+    film = json.loads(giblet("info", sample_film, "--json")[1])
+    assert (film["kind"], film["audio"][0]["sample_rate"], film["clocks"][0]["offset"]) == ("film", 44_100, 0.0)
+    assert json.loads(giblet("info", clip, "--json")[1])["kind"] == "sound"
+    codec = json.loads(giblet("info", "tiny", "--json")[1])
+    assert (codec["kind"], codec["frame_rate"], codec["codebooks"]["3"]) == ("codec", 75.0, 4)
+    assert codec["parameters"] > 1_000_000
+    giblet("extract", clip, "-o", tmp_path / "s", "--codec", "tiny")
+    store = json.loads(giblet("info", tmp_path / "s", "--json")[1])
+    assert (store["kind"], store["arrays"]["codes"]["dims"]) == ("store", ["codebook", "frame"])
+    assert "frame_rate: 75" in giblet("info", "tiny")[1]
+    status, _, err = giblet("info", "neither")
+    assert (status, "neither" in err) == (2, True)
+
+
+def test_verbose_shows_stages_with_shapes(clip, tmp_path):
+    words = ["-v", "extract", str(clip), "-o", str(tmp_path / "s"), "--codec", "tiny"]
+    done = subprocess.run([sys.executable, "-m", "giblet", *words], capture_output=True, text=True, check=True)
+    assert "giblet.media" in done.stderr
+    assert "frames of codes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["extract", "nothing.mp4", "-o", "x"], ["extract", "{clip}", "-o", "x", "--codec", "./no"]]
+)
+def test_help_and_errors_answer_at_once(clip, words):
+    def once() -> float:
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "giblet", *(w.format(clip=clip) for w in words)], capture_output=True, check=False
+        )
+        return time.perf_counter() - began
+
+    def peer() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import numpy, typer, rich.console"], check=True)
+        return time.perf_counter() - began
+
+    # In multiples of what the libraries alone take, for a busy machine is slow at everything.
+    assert min(once() for _ in range(3)) < 0.5 * max(1.0, min(peer() for _ in range(3)) / 0.15)
+
+
+def test_the_error_path_never_loads_the_heavy_libraries():
+    code = (
+        "import sys; sys.argv = ['giblet', 'extract', 'nothing.mp4', '-o', 'x']\n"
+        "from giblet.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'transformers', 'librosa', 'scipy', 'pandas', 'zarr', 'xarray', 'moviepy'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_nothing(sample_film, tmp_path):
+    sound = np.tile(babble(24_000 * 60)[0], 20)
+    soundfile.write(tmp_path / "long.wav", sound, 24_000)
+    words = ["extract", str(tmp_path / "long.wav"), "-o", str(tmp_path / "s"), "--codec", "tiny"]
+    process = subprocess.Popen([sys.executable, "-m", "giblet", *words], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not any(p.name.startswith(".s.") for p in tmp_path.iterdir()):
+        time.sleep(0.05)
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(20) == 130
+    assert "interrupted" in process.stderr.read()
+    assert [p.name for p in tmp_path.iterdir()] == ["long.wav"]
+
+
+@pytest.mark.slow
+def test_the_demo_runs_twice(giblet, tmp_path):
+    status, out, _ = giblet("demo", "-o", tmp_path / "demo")
+    assert status == 0
+    figures = [float(line.split()[2]) for line in out.splitlines() if ".wav" in line]
+    assert len(figures) == 4
+    assert figures == sorted(figures)
+    assert figures[-1] > 0.7
+    assert (tmp_path / "demo" / "sample_stimulus_12kbps.mp4").is_file()
+    assert giblet("demo", "-o", tmp_path / "demo")[0] == 0

@@ -42,7 +42,7 @@ def explained(path: str | os.PathLike[str]) -> Iterator[None]:
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             problem, remedy = "its folder may not be written to", "choose a folder that you may write to"
         elif error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            problem, remedy = "appeared there while it was written", "choose another place, or write it again"
+            problem, remedy = "something appeared there while it was written", "choose another place, or write it again"
         elif isinstance(error, FileNotFoundError):
             problem, remedy = "its folder does not exist", "create that first"
         elif isinstance(error, NotADirectoryError):

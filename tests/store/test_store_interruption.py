@@ -190,11 +190,14 @@ def test_folders_of_others_stay(tmp_path, write, names):
         ".s.x2345678.partial",
     ]
     for name in others:
-        (tmp_path / name).mkdir()
+        (tmp_path / name / "store").mkdir(parents=True)
+        os.utime(tmp_path / name / "store", (0, 0))
         os.utime(tmp_path / name, (0, 0))
     (tmp_path / ".s.abcdef01.partial").symlink_to(tmp_path / others[0])
+    os.utime(tmp_path / ".s.abcdef01.partial", (0, 0), follow_symlinks=False)
     write(tmp_path / "s")
     assert names(tmp_path) == sorted([*others, ".s.abcdef01.partial", "s"])
+    assert all((tmp_path / name / "store").is_dir() for name in others)
 
 
 def test_a_folder_swept_away_by_others_is_noticed(tmp_path, codes, names):

@@ -38,7 +38,9 @@ def main() -> None:
     model = full_size_model()
     codec = load_codec(model, "cpu")
     sound = some_sound(asked.seconds * 24_000)
-    print(f"full-size EnCodec, {asked.seconds} s of sound, {asked.bandwidth:g} kbps, {asked.threads} threads, float32\n")
+    print(
+        f"full-size EnCodec, {asked.seconds} s of sound, {asked.bandwidth:g} kbps, {asked.threads} threads, float32\n"
+    )
     print("| what | transformers, whole file | giblet, in blocks | ratio | equal |")
     print("| --- | --- | --- | --- | --- |")
 

@@ -13,8 +13,10 @@ from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.quantizer import ResidualQuantizer
 from giblet.codecs.encodec.streaming import State, StreamingNetwork
 
-# Blocks of 1–1.5 s stay in a processor's cache; a GPU wants longer ones.
-FRAMES_PER_BLOCK = {"cpu": 96, "cuda": 1500}
+# Convolutions over 1–1.5 s stay in a processor's cache; a GPU wants more at once.
+FRAMES_AT_ONCE = {"cpu": 96, "cuda": 1500}
+# An LSTM has a fixed cost per call, which so many times as many frames make small.
+CALLS_PER_BLOCK = {"cpu": 8, "cuda": 1}
 
 
 @contextmanager
@@ -34,16 +36,18 @@ class CausalEngine:
     """
 
     def __init__(self, model: Any) -> None:
-        self.encoder_network = StreamingNetwork(model.encoder)
-        self.decoder_network = StreamingNetwork(model.decoder)
+        config = model.config
         self.quantizer = ResidualQuantizer(model.quantizer)
-        self.channels: int = model.config.audio_channels
-        self.hop: int = model.config.hop_length
+        self.channels: int = config.audio_channels
+        self.hop: int = config.hop_length
         self.device = self.quantizer.embeddings[0].device
         # The first block must be longer than the reflection at its left edge, whatever the kernels are.
-        reach = max(model.config.kernel_size, model.config.last_kernel_size, 2)
-        reach += 2 * model.config.dilation_growth_rate ** (model.config.num_residual_layers - 1)
-        self.frames_per_block = max(reach, FRAMES_PER_BLOCK.get(self.device.type, 96))
+        reach = max(config.kernel_size, config.last_kernel_size, 2)
+        reach += config.residual_kernel_size * config.dilation_growth_rate ** (config.num_residual_layers - 1)
+        at_once = max(reach, FRAMES_AT_ONCE.get(self.device.type, 96))
+        self.frames_per_block = at_once * CALLS_PER_BLOCK.get(self.device.type, 1)
+        self.encoder_network = StreamingNetwork(model.encoder, self.hop, at_once)
+        self.decoder_network = StreamingNetwork(model.decoder, 1, at_once)
 
     def encoder(self, n_codebooks: int) -> CausalEncoder:
         """Start to encode."""
@@ -84,7 +88,7 @@ class CausalEncoder:
         return self._join([self._run(rest, last=True)] if rest.shape[1] else [])
 
     def _run(self, samples: np.ndarray, *, last: bool) -> np.ndarray:
-        x = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.engine.device)
+        x = torch.from_numpy(np.ascontiguousarray(samples.T)).to(self.engine.device)
         with exact_inference():
             latents = self.engine.encoder_network(x, self.state, last=last)
             codes = self.engine.quantizer.encode(latents, self.n_codebooks)
@@ -120,7 +124,7 @@ class CausalDecoder:
     def _run(self, codes: np.ndarray) -> np.ndarray:
         with exact_inference():
             latents = self.engine.quantizer.decode(codes)
-            return self.engine.decoder_network(latents, self.state)[0].cpu().numpy()
+            return self.engine.decoder_network(latents, self.state).t().cpu().numpy()
 
     def _join(self, blocks: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([np.empty((self.engine.channels, 0), np.float32), *blocks], axis=1)

@@ -20,31 +20,32 @@ class ResidualQuantizer:
 
     def __init__(self, module: Any) -> None:
         self.embeddings: list[Tensor] = [layer.codebook.embed for layer in module.layers]
-        self.square_norms = [embedding.t().pow(2).sum(0, keepdim=True) for embedding in self.embeddings]
+        self.transposed = [embedding.t().contiguous() for embedding in self.embeddings]
+        self.half_square_norms = [embedding.pow(2).sum(1) / 2 for embedding in self.embeddings]
 
     def encode(self, latents: Tensor, n_codebooks: int) -> np.ndarray:
-        """Quantise (1, dim, n) latents.
+        """Quantise (n, dim) latents.
 
         Returns
         -------
         ndarray of int16, shape (n_codebooks, n)
             Index of the nearest entry, per codebook and frame.
         """
-        residual = latents[0].t()
+        residual = latents.clone()
         codes = []
-        for embedding, square_norm in zip(self.embeddings[:n_codebooks], self.square_norms[:n_codebooks], strict=True):
-            # The same sums in the same order as transformers, so that ties fall alike.
-            distance = residual.pow(2).sum(1, keepdim=True) - 2 * residual @ embedding.t() + square_norm
-            index = (-distance).max(dim=-1).indices
-            residual = residual - embedding[index]
+        for embedding, transposed, half_square_norm in zip(
+            self.embeddings[:n_codebooks], self.transposed, self.half_square_norms, strict=False
+        ):
+            # The nearest entry maximises x·e − |e|²/2; |x|² is the same for all entries.
+            index = torch.addmm(half_square_norm, residual, transposed, beta=-1).argmax(dim=1)
+            residual -= embedding[index]
             codes.append(index)
         return torch.stack(codes).to(torch.int16).cpu().numpy()
 
     def decode(self, codes: np.ndarray) -> Tensor:
-        """Sum the code vectors of (n_codebooks, n) codes to (1, dim, n) latents."""
-        device = self.embeddings[0].device
-        indices = torch.from_numpy(codes.astype(np.int64)).to(device)
+        """Sum the code vectors of (n_codebooks, n) codes to (n, dim) latents."""
+        indices = torch.from_numpy(codes.astype(np.int64)).to(self.embeddings[0].device)
         latents = self.embeddings[0][indices[0]]
         for embedding, index in zip(self.embeddings[1:], indices[1:], strict=False):
             latents = latents + embedding[index]
-        return latents.t()[None]
+        return latents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
@@ -40,8 +41,6 @@ def stoi(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, *, exten
     Noisy Speech.
     """
     _check_pair(reference, degraded)
-    import warnings
-
     import pystoi
 
     with warnings.catch_warnings():
@@ -90,7 +89,9 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
     except ImportError:
         raise ParameterError("PESQ needs the package pesq", "install giblet[pesq], with a C compiler") from None
     try:
-        return float(package.pesq(sample_rate, reference, degraded, band))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return float(package.pesq(sample_rate, reference, degraded, band))
     except package.NoUtterancesError:
         return math.nan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -232,6 +233,7 @@ class AudioProcessor:
         features = np.asarray(features)
         if not features.size:
             raise AlignmentError("the features hold no TR", "give at least one")
+        Path(output_path).parent.mkdir(parents=True, exist_ok=True)
         if features.dtype.kind in "iu":
             self._write_codes(features, output_path, metadata, n_codebooks, frames_per_tr, force, progress)
         elif features.dtype.kind == "f":

@@ -101,3 +101,25 @@ def test_the_full_size_architecture_agrees_in_all_32_codebooks():
     codes = encode(load_codec(model, "cpu"), sound, 24.0)
     assert codes.data.shape == (32, 1500)
     assert (codes.data != whole_codes(model, sound, 24.0)).mean() <= 1e-4
+
+
+def test_someone_s_choice_of_low_precision_changes_no_code(tiny):
+    sound = babble(100_000)
+    expected = encode(tiny, sound, 12.0).data
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert np.array_equal(encode(tiny, sound, 12.0).data, expected)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_codes_of_the_processor(tiny):
+    on_gpu = load_codec("tiny", "auto")
+    assert on_gpu.device == "cuda"
+    sound = babble(24_000 * 30)
+    codes = encode(tiny, sound, 12.0)
+    theirs = encode(on_gpu, sound, 12.0)
+    assert (codes.data != theirs.data).mean() <= 1e-3
+    np.testing.assert_allclose(decode(tiny, codes), decode(on_gpu, codes), atol=1e-4)

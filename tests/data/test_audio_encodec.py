@@ -91,8 +91,9 @@ def test_ceil_is_lossless(tiny, sample_film, sample_codes, tmp_path):
 
 def test_floor_keeps_every_moment_at_its_time(first_ten, tiny, sample_sound, tmp_path):
     features, metadata = first_ten
-    processor(tiny).features_to_audio(features, tmp_path / "floor.wav", metadata)
-    sound = heard(tmp_path / "floor.wav")
+    path = tmp_path / "a new folder" / "floor.wav"
+    processor(tiny).features_to_audio(features, path, metadata)
+    sound = heard(path)
     assert len(sound) == 10 * 36_000
     assert abs(lag(sample_sound[0], sound, 2400)) < 320
     assert stoi(sample_sound[0, : len(sound)], sound, 24_000) > 0.7

@@ -21,9 +21,14 @@ CALLS_PER_BLOCK = {"cpu": 8, "cuda": 1}
 
 @contextmanager
 def exact_inference() -> Iterator[None]:
-    """Switch off gradients and the reduced precision that GPUs use for convolutions by default."""
-    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-        yield
+    """Switch off gradients and every reduced precision: a code is a decision, and rounding would change some."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 class CausalEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from numbers import Rational, Real
 
@@ -10,6 +11,9 @@ from giblet.errors import ParameterError
 
 Seconds = str | float | Real
 """Seconds as people write them."""
+
+# No more digits than anybody means: an exponent of millions would fill the memory.
+SECONDS = re.compile(r"[+-]?(\d{1,20}/\d{1,20}|(\d{1,20}\.?\d{0,20}|\.\d{1,20})(e[+-]?\d{1,2})?)", re.IGNORECASE)
 
 
 def exact(seconds: Seconds, name: str = "time") -> Fraction:
@@ -37,9 +41,12 @@ def exact(seconds: Seconds, name: str = "time") -> Fraction:
     """
     if isinstance(seconds, Rational):
         return Fraction(seconds)
+    text = str(seconds).strip()
     if isinstance(seconds, Real) and not math.isfinite(seconds):
         raise ParameterError(f"{name} is {seconds}", "give a finite number of seconds")
+    if SECONDS.fullmatch(text) is None:
+        raise ParameterError(f"{name} {text[:40]!r} is no number of seconds", "give a number such as 1.5 or 4/3")
     try:
-        return Fraction(str(seconds))
-    except (ValueError, ZeroDivisionError):
-        raise ParameterError(f"{name} {seconds!r} is no number of seconds", "give a number such as 1.5") from None
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ParameterError(f"{name} {text!r} divides by 0", "give a number such as 1.5 or 4/3") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -40,3 +42,23 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+@contextmanager
+def stage(progress: Progress, name: str, total: float | None) -> Iterator[None]:
+    """Report a stage that ends with the ``with`` block, however that is left.
+
+    Parameters
+    ----------
+    progress : Progress
+        Who watches.
+    name : str
+        What is being done, for a person.
+    total : float or None
+        Seconds of film in all, or None where that is not known.
+    """
+    progress.begin(name, total)
+    try:
+        yield
+    finally:
+        progress.end()

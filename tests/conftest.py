@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from fabricate import STEREO_CONFIG, random_encodec
 
+# As the command line does: threads that wait by spinning are slow on a busy machine. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -66,6 +66,7 @@ class Bar:
 
     def end(self) -> None:
         """Close the stage."""
+        self.seconds_taken = time.perf_counter() - self._began
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None

@@ -14,7 +14,7 @@ from giblet.codecs import Codec, find_codec, load_codec
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings, reference_for_level
 from giblet.data.metadata import ENCODEC, MEL, read_table, tr_table
-from giblet.data.rebuild import placed, rows_from_zero, sound_of, write_sound
+from giblet.data.rebuild import placed, rows_from_zero, sound_of, unflatten, write_sound
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import AlignmentError, ParameterError
@@ -351,35 +351,3 @@ class AudioProcessor:
             "samples": sound.n_samples,
             "n_trs": int(duration / float(request.tr)) if duration < float(request.tr) else sound.grid.n_trs,
         }
-
-
-def unflatten(features: np.ndarray, n_codebooks: int | None, n_columns: int) -> np.ndarray:
-    """Return flat codes as one (n_codebooks, n_columns) array per TR.
-
-    Parameters
-    ----------
-    features : ndarray of integers, shape (n_trs, n_codebooks · n_columns)
-        Codes, codebook by codebook within a TR.
-    n_codebooks : int, optional
-        Codebooks; default what the width gives.
-    n_columns : int
-        Columns per TR.
-
-    Returns
-    -------
-    ndarray of integers, shape (n_trs, n_codebooks, n_columns)
-        The same codes.
-
-    Raises
-    ------
-    ParameterError
-        If the width does not divide so.
-    """
-    width = features.shape[1]
-    books = n_codebooks or width // n_columns
-    if books < 1 or books * n_columns != width:
-        raise ParameterError(
-            f"flat codes of width {width} are not {books} codebooks of {n_columns} frames",
-            "give n_codebooks and frames_per_tr as they were made",
-        )
-    return features.reshape(len(features), books, n_columns)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from giblet.codecs import Codec, Codes, Segment
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
-from giblet.progress import SILENT, Progress
+from giblet.progress import SILENT, Progress, stage
 from giblet.timeline import FrameLayout
 
 log = logging.getLogger(__name__)
@@ -64,16 +65,18 @@ class FilmCodes:
             lambda stop: samples_for(codec.layout, stop),
             track=track,
             picture_clock=picture_clock,
-            progress=progress,
         )
+        self.progress = progress
         self.n_frames = 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for samples in self.sound:
-            yield self._count(self.encoder.push(samples))
-        # Where the film goes on, its last whole segment was coded already; what is left belongs to the next one.
-        if self.sound.ended or self.layout.segment is None:
-            yield self._count(self.encoder.finish())
+        with stage(self.progress, f"encoding {Path(self.sound.path).name}", self.sound.total):
+            for samples in self.sound:
+                yield self._count(self.encoder.push(samples))
+                self.progress.advance(samples.shape[1] / self.layout.sample_rate)
+            # Where the film goes on, its last whole segment was coded already; the rest belongs to the next one.
+            if self.sound.ended or self.layout.segment is None:
+                yield self._count(self.encoder.finish())
         log.debug("%d frames of codes from %d samples", self.n_frames, self.sound.n_samples)
 
     def _count(self, codes: np.ndarray) -> np.ndarray:

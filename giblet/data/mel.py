@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
-from giblet.progress import SILENT, Progress
+from giblet.progress import SILENT, Progress, stage
 from giblet.spectral import MelStream, mel_to_magnitude, power_to_db
 from giblet.timeline import FrameLayout
 
@@ -84,16 +85,12 @@ class FilmMel:
         self.n_frames = 0
         self.reference = 0.0
         everything = TRRequest.asked(tr=request.tr, partial=True)
-        self._whole = self._sound(path, everything, track, picture_clock, progress)
-        self.sound = self._sound(path, request, track, picture_clock, progress)
+        self.progress = progress
+        self._whole = self._sound(path, everything, track, picture_clock)
+        self.sound = self._sound(path, request, track, picture_clock)
 
     def _sound(
-        self,
-        path: str | os.PathLike[str],
-        request: TRRequest,
-        track: int | None,
-        picture_clock: bool,
-        progress: Progress,
+        self, path: str | os.PathLike[str], request: TRRequest, track: int | None, picture_clock: bool
     ) -> TRSound:
         window = self.settings.n_fft
         return TRSound(
@@ -104,22 +101,24 @@ class FilmMel:
             lambda stop: stop + window,
             track=track,
             picture_clock=picture_clock,
-            progress=progress,
         )
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        self.reference = max((float(power.max(initial=0)) for power in self._powers(self._whole)), default=0.0)
-        for power in self._powers(self.sound):
+        powers = self._powers(self._whole, "looking for the loudest moment")
+        self.reference = max((float(power.max(initial=0)) for power in powers), default=0.0)
+        for power in self._powers(self.sound, "analysing"):
             self.n_frames += power.shape[1]
             yield power_to_db(power, self.reference)
 
-    def _powers(self, sound: TRSound) -> Iterator[np.ndarray]:
+    def _powers(self, sound: TRSound, doing: str) -> Iterator[np.ndarray]:
         settings = self.settings
         stream = MelStream(settings.sample_rate, settings.n_fft, settings.hop_length, settings.n_mels)
-        for block in sound:
-            yield stream.push(block[0])
-        if sound.ended:
-            yield stream.finish()
+        with stage(self.progress, f"{doing} in {Path(sound.path).name}", sound.total):
+            for block in sound:
+                yield stream.push(block[0])
+                self.progress.advance(block.shape[1] / settings.sample_rate)
+            if sound.ended:
+                yield stream.finish()
 
     @property
     def unpadded(self) -> float:

@@ -12,8 +12,40 @@ from giblet.codecs import Codec, Codes, Segment, check_codes, decode_blocks
 from giblet.data.metadata import TRRows
 from giblet.errors import CodecError, ParameterError
 from giblet.media import SoundWriter
-from giblet.progress import SILENT, Progress
+from giblet.progress import SILENT, Progress, stage
 from giblet.timeline import FrameLayout, TRGrid
+
+
+def unflatten(features: np.ndarray, n_codebooks: int | None, n_columns: int) -> np.ndarray:
+    """Return flat codes as one (n_codebooks, n_columns) array per TR.
+
+    Parameters
+    ----------
+    features : ndarray of integers, shape (n_trs, n_codebooks · n_columns)
+        Codes, codebook by codebook within a TR.
+    n_codebooks : int, optional
+        Codebooks; default what the width gives.
+    n_columns : int
+        Columns per TR.
+
+    Returns
+    -------
+    ndarray of integers, shape (n_trs, n_codebooks, n_columns)
+        The same codes.
+
+    Raises
+    ------
+    ParameterError
+        If the width does not divide so.
+    """
+    width = features.shape[1]
+    books = n_codebooks or width // n_columns
+    if books < 1 or books * n_columns != width:
+        raise ParameterError(
+            f"flat codes of width {width} are not {books} codebooks of {n_columns} frames",
+            "give n_codebooks and frames_per_tr as they were made",
+        )
+    return features.reshape(len(features), books, n_columns)
 
 
 def rows_from_zero(layout: FrameLayout, n_trs: int, n_columns: int, grid: TRGrid) -> TRRows:
@@ -172,14 +204,10 @@ def write_sound(
     MediaError
         If the file cannot be written.
     """
-    with SoundWriter(output, sample_rate, channels, force=force) as writer:
-        progress.begin("decoding", total)
-        try:
-            for block in blocks:
-                writer.write(block)
-                progress.advance(block.shape[1] / sample_rate)
-        finally:
-            progress.end()
+    with SoundWriter(output, sample_rate, channels, force=force) as writer, stage(progress, "decoding", total):
+        for block in blocks:
+            writer.write(block)
+            progress.advance(block.shape[1] / sample_rate)
 
 
 def sound_of(codec: Codec, features: np.ndarray, rows: TRRows) -> tuple[Iterator[np.ndarray], int]:

@@ -13,7 +13,6 @@ from giblet.data.request import TRRequest
 from giblet.errors import MediaError
 from giblet.media import AudioReader
 from giblet.media.probe import probe
-from giblet.progress import SILENT, Progress
 from giblet.timeline import TRGrid
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,6 @@ class TRSound:
         Audio track, counted from 0.
     picture_clock : bool
         Whether time zero is the first picture (where there is one) or the first sound.
-    progress : Progress
-        Told of the seconds done.
 
     Attributes
     ----------
@@ -66,7 +63,6 @@ class TRSound:
         *,
         track: int | None = None,
         picture_clock: bool = True,
-        progress: Progress = SILENT,
     ) -> None:
         self.path = os.fspath(path)
         self.request = request
@@ -78,24 +74,24 @@ class TRSound:
         self.n_padding = 0
         self.ended = False
         self._channels = channels
-        self._progress = progress
         self._limit: int | None = None
         if request.max_trs is not None:
             last = TRGrid(request.tr, request.max_trs, request.start)
             self._limit = reach(last.bound(request.max_trs, sample_rate))
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    @property
+    def total(self) -> float | None:
+        """Seconds that there are to read, as far as that is known."""
         total = self.reader.duration_hint
-        if self._limit is not None and total is not None:
-            total = min(total, self._limit / self.sample_rate)
-        self._progress.begin(f"reading {os.path.basename(self.path)}", total)  # noqa: PTH119 - the name is text here
-        try:
+        if self._limit is None or total is None:
+            return total
+        return min(total, self._limit / self.sample_rate)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with self.reader:
             yield from self._film()
             if self.ended and self.request.incomplete == "pad":
                 yield from self._silence()
-        finally:
-            self._progress.end()
-            self.reader.close()
 
     def _film(self) -> Iterator[np.ndarray]:
         for block in self.reader:
@@ -103,7 +99,6 @@ class TRSound:
             part = block[:, :room]
             self.n_samples += part.shape[1]
             yield part
-            self._progress.advance(part.shape[1] / self.sample_rate)
             if room is not None and block.shape[1] >= room:
                 return
         self.ended = True

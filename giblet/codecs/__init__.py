@@ -1,7 +1,7 @@
 """Sound to discrete codes and back."""
 
 from giblet.codecs.base import Codec, Decoder, Encoder, decode, decode_blocks, encode
-from giblet.codecs.catalog import CodecSpec, find_codec
+from giblet.codecs.catalog import CodecSpec, as_bandwidth, find_codec
 from giblet.codecs.codes import Codes, Segment, check_codes
 from giblet.codecs.loading import load_codec, load_spec
 
@@ -12,6 +12,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "Segment",
+    "as_bandwidth",
     "check_codes",
     "decode",
     "decode_blocks",

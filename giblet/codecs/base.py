@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from giblet.codecs.codes import Codes, Segment
+from giblet.codecs.codes import Codes, Segment, check_codes
+from giblet.errors import CodecError
 from giblet.timeline import FrameLayout
 
 
@@ -42,8 +43,8 @@ class Codec(Protocol):
     ----------
     name : str
         What people call it.
-    source : str
-        What loads it again: a hub name, a folder, or a built-in name.
+    source : str or None
+        What loads it again: a hub name, a folder, or a built-in name; None for a model that is in memory only.
     fingerprint : str
         SHA-256 of its weights: codes of one codec are nothing to another.
     channels : int
@@ -57,7 +58,7 @@ class Codec(Protocol):
     """
 
     name: str
-    source: str
+    source: str | None
     fingerprint: str
     channels: int
     layout: FrameLayout
@@ -93,7 +94,21 @@ def encode(codec: Codec, samples: np.ndarray, bandwidth: float) -> Codes:
     -------
     Codes
         Its codes.
+
+    Raises
+    ------
+    CodecError
+        If the samples are no such sound, or the codec does not offer the bandwidth.
     """
+    samples = np.asarray(samples)
+    if samples.ndim != 2 or len(samples) != codec.channels or samples.dtype.kind != "f":
+        raise CodecError(
+            f"sound has shape {samples.shape} and type {samples.dtype}",
+            f"give float32 of shape ({codec.channels}, n_samples), between -1 and 1",
+        )
+    if not np.isfinite(samples).all():
+        raise CodecError("the sound holds NaN or infinite values", "mend it first")
+    samples = samples.astype(np.float32, copy=False)
     encoder = codec.encoder(bandwidth)
     blocks = [encoder.push(samples), encoder.finish()]
     return Codes(np.concatenate(blocks, axis=1), encoder.segments, codec.layout, samples.shape[-1])
@@ -115,7 +130,13 @@ def decode_blocks(codec: Codec, codes: Codes, frames_at_once: int = 96) -> Itera
     ------
     ndarray of float32, shape (channels, n)
         Blocks of sound, ``codes.length`` samples in all.
+
+    Raises
+    ------
+    CodecError
+        If a value is no entry of the codec's codebooks, or there are more codebooks than it has.
     """
+    check_codes(codes.data, codec.codebook_size, codec.n_codebooks(), codec.name)
     decoder = codec.decoder(codes.segments)
     left = codes.length
     for block in _decoded(decoder, codes.data, frames_at_once):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from giblet.errors import CodecError
+from giblet.errors import CodecError, ParameterError
 from giblet.timeline import FrameLayout
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -30,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "use_causal_conv": True,
     "norm_type": "weight_norm",
     "trim_right_ratio": 1.0,
+    "pad_mode": "reflect",
+    "dilation_growth_rate": 2,
 }
 
 
@@ -41,8 +43,8 @@ class CodecSpec:
     ----------
     name : str
         What people call it.
-    source : str
-        What loads it again.
+    source : str or None
+        What loads it again; None for a model that is in memory only.
     folder : Path or None
         Where its files lie; None for a model that is in memory only.
     config : dict
@@ -50,7 +52,7 @@ class CodecSpec:
     """
 
     name: str
-    source: str
+    source: str | None
     folder: Path | None
     config: dict[str, Any]
 
@@ -67,7 +69,9 @@ class CodecSpec:
     @property
     def bandwidths(self) -> tuple[float, ...]:
         """Kilobits per second, ascending."""
-        return tuple(sorted(float(bandwidth) for bandwidth in self.config["target_bandwidths"]))
+        # transformers builds as many codebooks as the last one listed needs.
+        listed = [float(bandwidth) for bandwidth in self.config["target_bandwidths"]]
+        return tuple(sorted(bandwidth for bandwidth in listed if bandwidth <= listed[-1]))
 
     @property
     def normalize(self) -> bool:
@@ -113,8 +117,7 @@ class CodecSpec:
         CodecError
             If the codec does not offer the bandwidth.
         """
-        if bandwidth is None:
-            bandwidth = self.bandwidths[-1]
+        bandwidth = self.bandwidths[-1] if bandwidth is None else as_bandwidth(bandwidth)
         if bandwidth not in self.bandwidths:
             offered = ", ".join(f"{b:g}" for b in self.bandwidths)
             raise CodecError(f"{self.name} has no bandwidth of {bandwidth:g} kbps", f"choose one of {offered}")
@@ -135,6 +138,30 @@ class CodecSpec:
             "segment_seconds": None if layout.segment is None else layout.segment / layout.sample_rate,
             "streams": self.streams,
         }
+
+
+def as_bandwidth(value: Any) -> float:
+    """Return a bandwidth as a float.
+
+    Parameters
+    ----------
+    value : number or str
+        Kilobits per second.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    ParameterError
+        If it is no number.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ParameterError(f"the bandwidth is {value!r}", "give kilobits per second, such as 3") from None
 
 
 def find_codec(source: str | os.PathLike[str]) -> CodecSpec:
@@ -215,7 +242,8 @@ def _hub_folder(name: str) -> Path:
     )
     try:
         for weights in WEIGHTS:
-            if isinstance(cached := try_to_load_from_cache(name, weights), str):
+            cached = try_to_load_from_cache(name, weights)
+            if isinstance(cached, str) and Path(cached).with_name("config.json").is_file():
                 return Path(cached).parent
         if "/" not in name or not _hub_answers():
             raise unavailable

@@ -97,6 +97,8 @@ def check_codes(codes: np.ndarray, codebook_size: int, n_codebooks: int, codec: 
         If a value is no entry, there are too many codebooks, or the values are no integers.
     """
     codes = np.asarray(codes)
+    if codes.ndim < 2:
+        raise CodecError(f"codes have shape {codes.shape}", "give (..., n_codebooks, n_frames)")
     if codes.dtype.kind not in "iu":
         raise CodecError(f"codes have the type {codes.dtype}", "give integers, as encoding returned them")
     if not 1 <= codes.shape[-2] <= n_codebooks:

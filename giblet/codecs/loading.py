@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Iterator
@@ -47,9 +48,9 @@ def load_codec(codec: Any, device: str = "auto") -> Codec:
     if getattr(getattr(codec, "config", None), "model_type", None) == "encodec":
         from giblet.codecs.encodec.codec import EncodecCodec
 
-        name = codec.config.name_or_path or "EncodecModel"
-        spec = CodecSpec(name, name, None, DEFAULTS | codec.config.to_dict())
-        return EncodecCodec(codec, spec, pick_device(device))
+        spec = CodecSpec(codec.config.name_or_path or "EncodecModel", None, None, DEFAULTS | codec.config.to_dict())
+        # A copy, for the caller's model may still be in training, or in half precision.
+        return EncodecCodec(copy.deepcopy(codec).float(), spec, pick_device(device))
     raise CodecError(f"{type(codec).__name__} is no codec", "give a name, a folder, or a transformers EncodecModel")
 
 

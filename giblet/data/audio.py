@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from giblet.alignment import join_windows, tr_windows
-from giblet.codecs import Codec, find_codec, load_codec
+from giblet.codecs import Codec, as_bandwidth, find_codec, load_codec
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings, reference_for_level
 from giblet.data.metadata import ENCODEC, MEL, read_table, tr_table
@@ -20,7 +19,7 @@ from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import AlignmentError, ParameterError
 from giblet.progress import SILENT, Progress
 from giblet.spectral import mel_to_audio
-from giblet.timeline import TRGrid
+from giblet.timeline import TRGrid, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +55,7 @@ class AudioProcessor:
 
     Attributes
     ----------
-    tr : float
+    use_encodec, encodec_bandwidth, sample_rate, n_mels, n_fft, hop_length, tr, device, frame_policy, incomplete
         As given.
     codec : Codec
         The codec, loaded at first use.
@@ -92,12 +91,13 @@ class AudioProcessor:
         if frame_policy not in ("floor", "ceil"):
             raise ParameterError(f"the frame policy {frame_policy!r} is unknown", "choose floor or ceil")
         self.use_encodec = use_encodec
-        self.encodec_bandwidth = float(encodec_bandwidth)
+        self.encodec_bandwidth = as_bandwidth(encodec_bandwidth)
         self.tr = tr
         self.device = device
         self.frame_policy = frame_policy
         self.incomplete = incomplete
         self.mel = MelSettings(sample_rate, n_mels, n_fft, hop_length)
+        self.sample_rate, self.n_mels, self.n_fft, self.hop_length = sample_rate, n_mels, n_fft, hop_length
         self._source = codec
         self._codec: Codec | None = None
         if use_encodec and isinstance(codec, (str, os.PathLike)):
@@ -166,7 +166,7 @@ class AudioProcessor:
             incomplete=self.incomplete,
             partial=partial,
         )
-        look_at_sound(audio_source, request, audio_track)
+        look_at_sound(audio_source, request, audio_track, picture_clock=from_video)
         if self.use_encodec:
             return self._codes(FilmCodes(
                 audio_source, self.codec, self.encodec_bandwidth, request,
@@ -182,8 +182,10 @@ class AudioProcessor:
         windows = tr_windows(codes.layout, codes.indices, grid, self.frame_policy)
         features = windows.cut(codes.data).astype(np.int64)
         log.debug("features %s int64, %d frames at native rate", features.shape, codes.data.shape[1])
-        unpadded = film.sound.n_samples / codes.layout.sample_rate
-        return features, tr_table(windows, grid, ENCODEC, codes.data.shape[0], unpadded, codes.segments, codes.layout)
+        return features, tr_table(
+            windows, grid, ENCODEC, codes.data.shape[0], film.sound.duration,
+            segments=codes.segments, layout=codes.layout, fingerprint=self.codec.fingerprint,
+        )  # fmt: skip
 
     def _mel(self, film: FilmMel) -> tuple[np.ndarray, pd.DataFrame]:
         values = film.collect()
@@ -191,7 +193,7 @@ class AudioProcessor:
         windows = tr_windows(self.mel.layout, np.arange(values.shape[1]), grid, self.frame_policy)
         features = windows.cut(values)
         log.debug("features %s float32", features.shape)
-        return features, tr_table(windows, grid, MEL, 0, film.unpadded, reference=film.reference)
+        return features, tr_table(windows, grid, MEL, 0, film.sound.duration, reference=film.reference)
 
     def features_to_audio(
         self,
@@ -233,15 +235,18 @@ class AudioProcessor:
         features = np.asarray(features)
         if not features.size:
             raise AlignmentError("the features hold no TR", "give at least one")
-        Path(output_path).parent.mkdir(parents=True, exist_ok=True)
-        if features.dtype.kind in "iu":
+        if features.dtype.kind in "iu" and self.use_encodec:
             self._write_codes(features, output_path, metadata, n_codebooks, frames_per_tr, force, progress)
-        elif features.dtype.kind == "f":
+        elif features.dtype.kind == "f" and not self._looks_like_codes(features):
             self._write_mel(features, output_path, metadata, force, progress)
         else:
             raise ParameterError(
-                f"features of type {features.dtype} are neither codes nor mel", "give integers (codes) or floats (mel)"
+                f"features of shape {features.shape} and type {features.dtype} are not what this processor makes",
+                "give codes as integers (use_encodec=True), or mel as floats",
             )
+
+    def _looks_like_codes(self, features: np.ndarray) -> bool:
+        return self.use_encodec and features.shape[1:2] != (self.mel.n_mels,) and bool((features % 1 == 0).all())
 
     def _write_codes(
         self,
@@ -255,13 +260,18 @@ class AudioProcessor:
     ) -> None:
         layout = self.codec.layout
         if features.ndim == 2:
-            width = frames_per_tr or int(layout.frame_rate * self._grid(1).tr)
+            width = frames_per_tr
+            if width is None and metadata is not None and "n_frames" in metadata:
+                width = metadata["n_frames"].max()
+            if width is None:
+                width = int(layout.frame_rate * self._grid(1).tr)
             features = unflatten(features, n_codebooks, width)
         if features.ndim != 3:
             raise ParameterError(
                 f"codes have shape {features.shape}", "give (n_trs, n_codebooks, n_columns), or the older flat form"
             )
         if n_codebooks is not None:
+            n_codebooks = whole(n_codebooks, "the number of codebooks")
             if not 1 <= n_codebooks <= features.shape[1]:
                 raise ParameterError(
                     f"{n_codebooks} codebooks are asked for and the features hold {features.shape[1]}", "ask for fewer"
@@ -271,7 +281,7 @@ class AudioProcessor:
         if metadata is None:
             rows = rows_from_zero(layout, n_trs, features.shape[2], self._grid(n_trs))
         else:
-            rows = read_table(metadata, n_trs, layout)
+            rows = read_table(metadata, n_trs, layout, ENCODEC, self.codec.fingerprint)
         blocks, n_samples = sound_of(self.codec, features, rows)
         write_sound(
             blocks, output_path, layout.sample_rate, self.codec.channels,
@@ -295,7 +305,7 @@ class AudioProcessor:
         if metadata is None:
             rows = rows_from_zero(layout, n_trs, features.shape[2], self._grid(n_trs))
         else:
-            rows = read_table(metadata, n_trs, layout)
+            rows = read_table(metadata, n_trs, layout, MEL)
         joined = join_windows(features, layout, rows.bounds, rows.n_frames)
         lead = int(layout.starts(joined.indices[:1])[0]) - joined.first
         n_samples = joined.stop - joined.first
@@ -339,15 +349,17 @@ class AudioProcessor:
         MediaError
             If the file has no sound that can be read.
         """
-        rate = self.codec.layout.sample_rate if self.use_encodec else self.mel.sample_rate
+        rate = self.mel.sample_rate
+        if self.use_encodec:
+            known = self._codec is None and isinstance(self._source, (str, os.PathLike))
+            rate = (find_codec(self._source) if known else self.codec).layout.sample_rate
         request = TRRequest.asked(tr=self.tr, partial=True)
         sound = TRSound(audio_source, request, rate, 1, lambda stop: stop, picture_clock=from_video)
         for _ in sound:
             pass
-        duration = sound.n_samples / rate
         return {
             "sample_rate": rate,
-            "duration": duration,
+            "duration": sound.n_samples / rate,
             "samples": sound.n_samples,
-            "n_trs": int(duration / float(request.tr)) if duration < float(request.tr) else sound.grid.n_trs,
+            "n_trs": TRGrid.covering(sound.film_duration, request.tr).n_trs,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 
 import giblet
-from giblet.codecs import Codec, find_codec, load_codec
+from giblet.codecs import Codec, as_bandwidth, find_codec, load_codec
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings
+from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
-from giblet.data.sound import look_at_sound
+from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import CodecError, StoreError
 from giblet.features import KINDS, check_features, latents
 from giblet.progress import SILENT, Progress
@@ -116,6 +118,7 @@ def extract(
     _refuse_foreign(output)
     # Whatever is wrong is said before a model is fetched and loaded.
     look_at_sound(film, request, audio_track)
+    bandwidth = as_bandwidth(bandwidth)
     if wants_codes and isinstance(codec, (str, os.PathLike)):
         find_codec(codec).n_codebooks(bandwidth)
     before = _state(film)
@@ -137,7 +140,7 @@ def extract(
     if stored_key(output) == key:
         log.debug("%s holds this already", output)
         return Extraction(output, True, read_manifest(output)["provenance"])
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
 
     with StoreWriter(output, force=force) as store:
         provenance: dict[str, Any] = {
@@ -147,6 +150,7 @@ def extract(
             "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
             "features": list(names),
             "view": request.to_dict(),
+            "versions": {name: importlib.metadata.version(name) for name in ("av", "soxr", "torch", "transformers")},
         }
         if loaded is not None:
             blocks = FilmCodes(film, loaded, bandwidth, request, track=audio_track, progress=progress)
@@ -201,7 +205,6 @@ def _store_codes(
     store.put("segment_frames", ("segment",), np.array([s.n_frames for s in segments], np.int64))
     if segments[0].scale is not None:
         store.put("segment_scale", ("segment",), np.array([s.scale for s in segments], np.float32))
-    grid = film.sound.grid
     return {
         "codec": {
             "name": codec.name,
@@ -216,9 +219,8 @@ def _store_codes(
             "bandwidth": bandwidth,
             "codebooks": {f"{b:g}": codec.n_codebooks(b) for b in codec.bandwidths if b <= bandwidth},
         },
-        "codes": {"n_samples": film.length, "n_padding": film.sound.n_padding, "n_frames": film.n_frames},
-        "sound": film.sound.describe(),
-        "n_trs": grid.n_trs,
+        "codes": {"n_samples": film.length, "n_heard": film.sound.n_heard, "n_frames": film.n_frames},
+        **_time(film.sound),
     }
 
 
@@ -241,11 +243,21 @@ def _store_mel(store: StoreWriter, film: FilmMel) -> dict[str, Any]:
             "n_fft": settings.n_fft,
             "hop_length": settings.hop_length,
             "reference": film.reference,
-            "n_samples": film.sound.n_samples + film.sound.n_padding,
-            "n_padding": film.sound.n_padding,
+            "n_heard": film.sound.n_heard,
         },
-        "sound": film.sound.describe(),
-        "n_trs": film.sound.grid.n_trs,
+        **_time(film.sound),
+    }
+
+
+def _time(sound: TRSound) -> dict[str, Any]:
+    # The same for every feature of a film: its clock, how long it is, and its TRs.
+    grid = sound.grid
+    end = grid.window(grid.n_trs)[0] if sound.n_padding else sound.duration
+    return {
+        "sound": sound.describe(),
+        "duration": str(sound.duration),
+        "duration_with_padding": str(end),
+        "n_trs": grid.n_trs,
     }
 
 

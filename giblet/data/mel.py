@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
+from giblet.errors import ParameterError
 from giblet.progress import SILENT, Progress, stage
 from giblet.spectral import MelStream, mel_to_magnitude, power_to_db
-from giblet.timeline import FrameLayout
+from giblet.timeline import FrameLayout, whole
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class MelSettings:
     n_mels: int = 2048
     n_fft: int = 4096
     hop_length: int = 512
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "n_mels", "n_fft", "hop_length"):
+            value = whole(getattr(self, name), name)
+            if value < 1:
+                raise ParameterError(f"{name} is {value}", "give 1 or more")
+            object.__setattr__(self, name, value)
 
     @property
     def layout(self) -> FrameLayout:
@@ -119,11 +126,6 @@ class FilmMel:
                 self.progress.advance(block.shape[1] / settings.sample_rate)
             if sound.ended:
                 yield stream.finish()
-
-    @property
-    def unpadded(self) -> float:
-        """End of the film's own sound, seconds, known at the end."""
-        return float(Fraction(self.sound.n_samples, self.settings.sample_rate))
 
     def collect(self) -> np.ndarray:
         """Take all blocks into memory, float32 (n_mels, n_frames)."""

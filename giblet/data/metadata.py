@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from giblet.alignment import TRWindows
 from giblet.codecs import Segment
-from giblet.errors import AlignmentError
-from giblet.timeline import FrameLayout, TRGrid
+from giblet.errors import AlignmentError, CodecError
+from giblet.timeline import FrameLayout, TRGrid, first_sample, whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENCODEC = "encodec"
 MEL = "mel_spectrogram"
+# Columns that hold a tuple per row.
+SEGMENT_COLUMNS = ("scales", "segment_frames")
 
 
 def tr_table(
@@ -25,10 +29,12 @@ def tr_table(
     grid: TRGrid,
     mode: str,
     n_codebooks: int,
-    unpadded: float,
+    duration: Fraction,
+    *,
     segments: Sequence[Segment] = (),
     layout: FrameLayout | None = None,
     reference: float | None = None,
+    fingerprint: str | None = None,
 ) -> pd.DataFrame:
     """Describe TR arrays, one row per TR.
 
@@ -42,7 +48,7 @@ def tr_table(
         ``"encodec"`` or ``"mel_spectrogram"``.
     n_codebooks : int
         Codebooks, 0 where there are none.
-    unpadded : float
+    duration : fractions.Fraction
         End of the film's own sound, seconds.
     segments : sequence of Segment
         Of a codec that multiplies its segments by a loudness.
@@ -50,6 +56,8 @@ def tr_table(
         Of that codec.
     reference : float, optional
         Mel power at 0 dB.
+    fingerprint : str, optional
+        Of the codec; kept in the table's ``attrs``.
 
     Returns
     -------
@@ -57,8 +65,9 @@ def tr_table(
         Columns tr_index; start_time and end_time (seconds on the film's clock); n_frames, columns of the TR that hold
         frames of their own; encoding_mode; start_frame, the index of its first frame; n_codebooks; padded, whether
         silence fills a part of it; dropped_frames, frames of its time that found no column. For codecs with a
-        loudness per segment also scales, a tuple of float per row: those of the segments its frames belong to. For mel
-        also reference, the power at 0 dB, which gives the sound its level back.
+        loudness per segment also scales and segment_frames, tuples with the loudness and the number of frames of each
+        segment that has a frame in the TR. For mel also reference, the power at 0 dB, which gives the sound its level
+        back.
     """
     import pandas as pd
 
@@ -72,18 +81,27 @@ def tr_table(
             "encoding_mode": mode,
             "start_frame": windows.start_frame,
             "n_codebooks": n_codebooks,
-            "padded": [float(end) > unpadded for _, end in times],
+            "padded": [end > duration for _, end in times],
             "dropped_frames": windows.dropped_frames,
         }
     )
     if reference is not None:
         table["reference"] = reference
-    if segments and segments[0].scale is not None and layout is not None and layout.frames_per_segment:
-        of_column = np.repeat(np.arange(len(segments)), [segment.n_frames for segment in segments])
-        table["scales"] = [
-            tuple(segments[k].scale for k in np.unique(of_column[windows.columns[i]])) for i in range(grid.n_trs)
-        ]
+    if layout is not None and segments and segments[0].scale is not None:
+        inside = [_segments_in(layout, grid, i, int(windows.start_frame[i])) for i in range(grid.n_trs)]
+        table["scales"] = [tuple(part.scale for part in segments[first:stop]) for first, stop in inside]
+        table["segment_frames"] = [tuple(part.n_frames for part in segments[first:stop]) for first, stop in inside]
+    if fingerprint is not None:
+        table.attrs["codec"] = fingerprint
     return table
+
+
+def _segments_in(layout: FrameLayout, grid: TRGrid, index: int, start_frame: int) -> tuple[int, int]:
+    size = layout.frames_per_segment
+    if size is None:
+        return 0, 1
+    bounds = (grid.bound(i, layout.sample_rate) for i in (index, index + 1))
+    return start_frame // size, int(layout.between(*bounds).max()) // size + 1
 
 
 @dataclass(frozen=True)
@@ -96,19 +114,18 @@ class TRRows:
         Samples [first, stop) of each TR.
     n_frames : list of int
         Columns of each TR that hold frames of their own.
-    padded_end : bool
-        Whether the codes end with the last TR.
-    scales : dict of int to float
-        Loudness per segment of the film, empty where the codec has none.
+    segments : dict of int to (float, int)
+        Loudness and number of frames per segment of the film, empty where the codec has no loudness.
     """
 
     bounds: list[tuple[int, int]]
     n_frames: list[int]
-    padded_end: bool
-    scales: dict[int, float]
+    segments: dict[int, tuple[float, int]]
 
 
-def read_table(table: pd.DataFrame, n_trs: int, layout: FrameLayout) -> TRRows:
+def read_table(
+    table: pd.DataFrame, n_trs: int, layout: FrameLayout, mode: str, fingerprint: str | None = None
+) -> TRRows:
     """Read a table that `tr_table` made, or a slice of one.
 
     Parameters
@@ -119,6 +136,10 @@ def read_table(table: pd.DataFrame, n_trs: int, layout: FrameLayout) -> TRRows:
         TRs of the features.
     layout : FrameLayout
         Where the features' frames lie in time.
+    mode : str
+        What the features are: ``"encodec"`` or ``"mel_spectrogram"``.
+    fingerprint : str, optional
+        Of the codec that shall decode.
 
     Returns
     -------
@@ -129,6 +150,8 @@ def read_table(table: pd.DataFrame, n_trs: int, layout: FrameLayout) -> TRRows:
     ------
     AlignmentError
         If it does not belong to the features.
+    CodecError
+        If another codec made the features.
     """
     lacking = [name for name in ("start_time", "end_time", "n_frames") if name not in table]
     if lacking:
@@ -140,20 +163,40 @@ def read_table(table: pd.DataFrame, n_trs: int, layout: FrameLayout) -> TRRows:
             f"{n_trs} TRs of features come with {len(table)} rows of metadata",
             "slice features and metadata alike, and keep at least one TR",
         )
-    first, stop = (_bound(table[name].to_numpy(float), layout.sample_rate) for name in ("start_time", "end_time"))
-    scales = {}
-    if layout.frames_per_segment and {"scales", "start_frame"} <= set(table):
-        for frame, row in zip(table["start_frame"], table["scales"], strict=True):
-            scales.update({int(frame) // layout.frames_per_segment + k: float(scale) for k, scale in enumerate(row)})
-    return TRRows(
-        bounds=list(zip(first.tolist(), stop.tolist(), strict=True)),
-        n_frames=[int(n) for n in table["n_frames"]],
-        padded_end="padded" in table and bool(table["padded"].iloc[-1]),
-        scales=scales,
-    )
+    if "encoding_mode" in table and (table["encoding_mode"] != mode).any():
+        raise AlignmentError(
+            f"the metadata is of {table['encoding_mode'].iloc[0]} and the features are {mode}",
+            "give the table that came with the features",
+        )
+    if fingerprint is not None and table.attrs.get("codec", fingerprint) != fingerprint:
+        raise CodecError("another codec made these features", "decode them with the codec that made them")
+    try:
+        first, stop = (_bounds(table[name].to_numpy(float), layout.sample_rate) for name in ("start_time", "end_time"))
+        return TRRows(
+            bounds=list(zip(first, stop, strict=True)),
+            n_frames=[whole(n, "n_frames") for n in table["n_frames"]],
+            segments=_read_segments(table, layout),
+        )
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise AlignmentError(
+            f"the metadata holds values that cannot be used ({error})", "give the table as it came with the features"
+        ) from error
 
 
-def _bound(times: np.ndarray, sample_rate: int) -> np.ndarray:
-    # The first sample at or after a time. A float of hours is exact to a millionth of a sample, so a remainder below
-    # that is rounding.
-    return np.ceil(times * sample_rate - 1e-6).astype(np.int64)
+def _read_segments(table: pd.DataFrame, layout: FrameLayout) -> dict[int, tuple[float, int]]:
+    if not {*SEGMENT_COLUMNS, "start_frame"} <= set(table):
+        return {}
+    segments = {}
+    for frame, *row in zip(table["start_frame"], table["scales"], table["segment_frames"], strict=True):
+        # A table that went through a text file holds tuples as text.
+        scales, counts = (ast.literal_eval(cell) if isinstance(cell, str) else cell for cell in row)
+        number = int(frame) // (layout.frames_per_segment or int(frame) + 1)
+        for k, (scale, count) in enumerate(zip(scales, counts, strict=True)):
+            segments[number + k] = (float(scale), int(count))
+    return segments
+
+
+def _bounds(times: np.ndarray, sample_rate: int) -> list[int]:
+    if not np.isfinite(times).all():
+        raise ValueError("a time is missing")
+    return [first_sample(Fraction(time), sample_rate) for time in times.tolist()]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from giblet.alignment import NativeFrames, join_windows
 from giblet.codecs import Codec, Codes, Segment, check_codes, decode_blocks
 from giblet.data.metadata import TRRows
-from giblet.errors import CodecError, ParameterError
+from giblet.errors import CodecError, MediaError, ParameterError
 from giblet.media import SoundWriter
 from giblet.progress import SILENT, Progress, stage
-from giblet.timeline import FrameLayout, TRGrid
+from giblet.timeline import FrameLayout, TRGrid, whole
 
 
 def unflatten(features: np.ndarray, n_codebooks: int | None, n_columns: int) -> np.ndarray:
@@ -39,7 +40,8 @@ def unflatten(features: np.ndarray, n_codebooks: int | None, n_columns: int) -> 
         If the width does not divide so.
     """
     width = features.shape[1]
-    books = n_codebooks or width // n_columns
+    n_columns = whole(n_columns, "the number of columns")
+    books = width // max(n_columns, 1) if n_codebooks is None else whole(n_codebooks, "the number of codebooks")
     if books < 1 or books * n_columns != width:
         raise ParameterError(
             f"flat codes of width {width} are not {books} codebooks of {n_columns} frames",
@@ -78,7 +80,7 @@ def rows_from_zero(layout: FrameLayout, n_trs: int, n_columns: int, grid: TRGrid
         )
     bounds = [(grid.bound(i, layout.sample_rate), grid.bound(i + 1, layout.sample_rate)) for i in range(n_trs)]
     n_frames = [min(n_columns, len(layout.between(*bound))) for bound in bounds]
-    return TRRows(bounds, n_frames, padded_end=False, scales={})
+    return TRRows(bounds, n_frames, segments={})
 
 
 def codes_from_trs(features: np.ndarray, rows: TRRows, codec: Codec) -> tuple[Codes, int, int]:
@@ -112,7 +114,11 @@ def codes_from_trs(features: np.ndarray, rows: TRRows, codec: Codec) -> tuple[Co
     joined = join_windows(features, layout, rows.bounds, rows.n_frames)
     origin = int(layout.starts(joined.indices[:1])[0])
     segments = _segments(joined, rows, layout)
-    data = joined.values[:, : sum(segment.n_frames for segment in segments)]
+    data = joined.values
+    if layout.frames_per_segment is not None:
+        # Only the last segments of a film are shorter than the layout has them.
+        there = [np.arange(s.n_frames) + i * layout.frames_per_segment for i, s in enumerate(segments)]
+        data = data[:, np.concatenate(there)]
     length = joined.stop - origin
     return Codes(data, segments, layout, length), origin - joined.first, joined.stop - joined.first
 
@@ -120,20 +126,13 @@ def codes_from_trs(features: np.ndarray, rows: TRRows, codec: Codec) -> tuple[Co
 def _segments(joined: NativeFrames, rows: TRRows, layout: FrameLayout) -> tuple[Segment, ...]:
     size = layout.frames_per_segment
     if size is None or layout.stride is None:
-        return (Segment(0, joined.values.shape[1]),)
+        scale, _ = rows.segments.get(0, (None, 0))
+        return (Segment(0, joined.values.shape[1], scale),)
     numbers = np.unique(joined.indices // size)
-    if rows.scales and not rows.scales.keys() >= set(numbers.tolist()):
+    if rows.segments and not rows.segments.keys() >= set(numbers.tolist()):
         raise CodecError("the metadata lacks the loudness of some segments", "give the metadata with its scales")
-    n_frames = [size] * len(numbers)
-    if rows.padded_end:
-        # The sound ends with its last TR, so its last segments end there too.
-        stop = rows.bounds[-1][1]
-        n_frames = [min(size, max(0, -(-(stop - int(n) * layout.stride) // layout.hop))) for n in numbers]
-    return tuple(
-        Segment(i * layout.stride, n_frames[i], rows.scales.get(int(number)))
-        for i, number in enumerate(numbers)
-        if n_frames[i]
-    )
+    known = [rows.segments.get(int(number), (None, size)) for number in numbers]
+    return tuple(Segment(i * layout.stride, n_frames, scale) for i, (scale, n_frames) in enumerate(known))
 
 
 def placed(blocks: Iterable[np.ndarray], lead: int, n_samples: int, channels: int) -> Iterator[np.ndarray]:
@@ -160,9 +159,9 @@ def placed(blocks: Iterable[np.ndarray], lead: int, n_samples: int, channels: in
         yield np.zeros((channels, min(lead, left)), np.float32)
         left -= min(lead, left)
     skip = max(0, -lead)
-    for whole in blocks:
-        block = whole[:, skip : skip + left]
-        skip -= min(skip, whole.shape[1])
+    for given in blocks:
+        block = given[:, skip : skip + left]
+        skip -= min(skip, given.shape[1])
         left -= block.shape[1]
         if block.shape[1]:
             yield block
@@ -170,6 +169,27 @@ def placed(blocks: Iterable[np.ndarray], lead: int, n_samples: int, channels: in
             return
     if left:
         yield np.zeros((channels, left), np.float32)
+
+
+def make_folder(output: str | os.PathLike[str]) -> None:
+    """Make the folder that a file is to lie in.
+
+    Parameters
+    ----------
+    output : str or os.PathLike
+        The file.
+
+    Raises
+    ------
+    MediaError
+        If that cannot be done.
+    """
+    try:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(
+            f"its folder cannot be made ({error.strerror})", "choose another place", os.fspath(output)
+        ) from error
 
 
 def write_sound(
@@ -204,6 +224,7 @@ def write_sound(
     MediaError
         If the file cannot be written.
     """
+    make_folder(output)
     with SoundWriter(output, sample_rate, channels, force=force) as writer, stage(progress, "decoding", total):
         for block in blocks:
             writer.write(block)

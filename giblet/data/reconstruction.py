@@ -12,7 +12,7 @@ from giblet.codecs import Codec, decode_blocks, load_codec
 from giblet.data.extraction import check_same_codec
 from giblet.data.rebuild import placed, write_sound
 from giblet.data.store import FeatureStore, open_store
-from giblet.errors import MediaError, ParameterError, StoreError
+from giblet.errors import CodecError, MediaError, ParameterError, StoreError
 from giblet.media import FILM_ENDINGS, SOUND_ENDINGS, replace_sound
 from giblet.progress import SILENT, Progress
 from giblet.spectral import mel_to_audio
@@ -121,10 +121,13 @@ def _write_codes(
     progress: Progress,
 ) -> float:
     codes = source.codes(bandwidth)
-    loaded: Codec = load_codec(source.provenance["codec"]["source"] if codec is None else codec, device)
+    known = source.provenance["codec"]["source"] if codec is None else codec
+    if known is None:
+        raise CodecError("was made by a codec in memory", "give that codec (codec=)", source.path)
+    loaded: Codec = load_codec(known, device)
     check_same_codec(loaded, source.provenance, source.path)
     rate = codes.layout.sample_rate
-    n_samples = codes.length - source.provenance["codes"]["n_padding"]
+    n_samples = source.provenance["codes"]["n_heard"]
     blocks = placed(decode_blocks(loaded, codes), 0, n_samples, loaded.channels)
     write_sound(blocks, output, rate, loaded.channels, force=force, progress=progress, total=n_samples / rate)
     return n_samples / rate
@@ -134,7 +137,7 @@ def _write_mel(source: FeatureStore, output: Path, force: bool, progress: Progre
     mel = source.provenance["mel"]
     values = source.dataset["mel"]
     frames = values.sizes["mel_frame"]
-    n_samples = mel["n_samples"] - mel["n_padding"]
+    n_samples = mel["n_heard"]
     sound = mel_to_audio(
         (values[:, i : i + 512].values for i in range(0, frames, 512)),
         mel["sample_rate"], mel["n_fft"], mel["hop_length"], reference=mel["reference"],

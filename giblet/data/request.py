@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from giblet.errors import AlignmentError, ParameterError
-from giblet.timeline import Seconds, TRGrid, exact
+from giblet.timeline import Seconds, TRGrid, exact, whole
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class TRRequest:
                 f"the first TR would start {float(-self.start):g} s before the film",
                 "give a start of 0 s or later; TRs before the film hold no sound",
             )
+        if self.max_trs is not None:
+            object.__setattr__(self, "max_trs", whole(self.max_trs, "the number of TRs"))
         if self.max_trs is not None and self.max_trs < 1:
             raise ParameterError(f"the number of TRs is {self.max_trs}", "ask for 1 or more")
         if self.incomplete not in ("drop", "pad"):
@@ -70,13 +72,13 @@ class TRRequest:
         """End of the last wanted TR, seconds, or None for the end of the film."""
         return None if self.max_trs is None else self.start + self.max_trs * self.tr
 
-    def grid(self, n_samples: int, sample_rate: int, path: str) -> TRGrid:
+    def grid(self, duration: Fraction, path: str) -> TRGrid:
         """Return the windows that a sound fills.
 
         Parameters
         ----------
-        n_samples, sample_rate : int
-            Length of the sound.
+        duration : fractions.Fraction
+            Length of the sound, seconds.
         path : str
             The film, for the message.
 
@@ -90,7 +92,6 @@ class TRRequest:
         AlignmentError
             If the sound fills none.
         """
-        duration = Fraction(n_samples, sample_rate)
         grid = TRGrid.covering(duration, self.tr, self.start, max_trs=self.max_trs, partial=self.incomplete == "pad")
         if grid.n_trs:
             return grid
@@ -101,7 +102,8 @@ class TRRequest:
                 path,
             )
         raise AlignmentError(
-            f"its sound lasts {float(duration - self.start):.2f} s, less than one TR of {float(self.tr):g} s",
+            f"its sound lasts {float(duration - self.start):.2f} s from the first TR on, less than one TR of "
+            f"{float(self.tr):g} s",
             "give a longer clip, a shorter TR, or fill the TR with silence by --incomplete pad (incomplete='pad')",
             path,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from giblet.data.request import TRRequest
 from giblet.errors import MediaError
 from giblet.media import AudioReader
 from giblet.media.probe import probe
-from giblet.timeline import TRGrid
+from giblet.timeline import TRGrid, first_sample
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,8 @@ class TRSound:
     def _refuse_loss(self) -> None:
         report = self.reader.report
         missing = report.missing
-        if self.request.partial or missing <= max(TOLERATED_SHORTFALL, float(self.request.tr)):
+        complete = self.request.stop is not None and self.film_duration >= self.request.stop
+        if complete or self.request.partial or missing <= max(TOLERATED_SHORTFALL, float(self.request.tr)):
             return
         raise MediaError(
             f"its sound ends at {report.duration:.2f} s though the file announces {report.announced_duration:.2f} s, "
@@ -117,11 +119,32 @@ class TRSound:
         )
 
     def _silence(self) -> Iterator[np.ndarray]:
-        wanted = self.grid.bound(self.grid.n_trs, self.sample_rate)
+        wanted = self.stop
         while (left := wanted - self.n_samples - self.n_padding) > 0:
             block = np.zeros((self._channels, min(left, self.sample_rate)), np.float32)
             self.n_padding += block.shape[1]
             yield block
+
+    @property
+    def film_duration(self) -> Fraction:
+        """Seconds of the film's own sound so far, counted at its own rate and so the same for every feature."""
+        return self.reader.placed if self.ended else Fraction(self.n_samples, self.sample_rate)
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds of the film's own sound in what was asked for."""
+        return self.film_duration if self.request.stop is None else min(self.film_duration, self.request.stop)
+
+    @property
+    def stop(self) -> int:
+        """First sample after the last TR."""
+        grid = self.grid
+        return grid.bound(grid.n_trs, self.sample_rate)
+
+    @property
+    def n_heard(self) -> int:
+        """Samples of the film in what was asked for, without padding and without what was read ahead."""
+        return min(self.n_samples, first_sample(self.duration, self.sample_rate))
 
     @property
     def grid(self) -> TRGrid:
@@ -132,7 +155,7 @@ class TRSound:
         AlignmentError
             If it fills none.
         """
-        return self.request.grid(self.n_samples, self.sample_rate, self.path)
+        return self.request.grid(self.film_duration, self.path)
 
     def describe(self) -> dict[str, Any]:
         """Return what was found while reading, in JSON types."""
@@ -149,12 +172,14 @@ class TRSound:
             "empty_packets": report.empty_packets,
             "corrupt_packets": report.corrupt_packets,
             "announced_duration": report.announced_duration,
-            "duration": self.n_samples / self.sample_rate,
+            "duration": float(self.duration),
             "ended": self.ended,
         }
 
 
-def look_at_sound(path: str | os.PathLike[str], request: TRRequest, track: int | None = None) -> None:
+def look_at_sound(
+    path: str | os.PathLike[str], request: TRRequest, track: int | None = None, *, picture_clock: bool = True
+) -> None:
     """Raise early what reading a film would raise late.
 
     Decodes the sound up to the end of the first TR, before a model is loaded for it.
@@ -167,6 +192,8 @@ def look_at_sound(path: str | os.PathLike[str], request: TRRequest, track: int |
         The TRs wanted.
     track : int, optional
         Audio track.
+    picture_clock : bool
+        Whether time zero is the first picture or the first sound.
 
     Raises
     ------
@@ -175,11 +202,11 @@ def look_at_sound(path: str | os.PathLike[str], request: TRRequest, track: int |
     AlignmentError
         If it does not fill one TR.
     """
-    with AudioReader(path, track=track) as reader:
+    with AudioReader(path, track=track, picture_clock=picture_clock) as reader:
         needed = min(request.start + request.tr, LOOK) * reader.source_rate
         n_samples = 0
         for block in reader:
             n_samples += block.shape[1]
             if n_samples >= needed:
                 return
-        request.grid(n_samples, reader.source_rate, os.fspath(path))
+        request.grid(reader.placed, os.fspath(path))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from giblet.alignment import TRWindows, tr_windows
-from giblet.codecs import Codes, Segment
-from giblet.data.metadata import ENCODEC, MEL, tr_table
+from giblet.codecs import Codes, Segment, as_bandwidth
+from giblet.data.metadata import ENCODEC, MEL, SEGMENT_COLUMNS, tr_table
 from giblet.data.request import TRRequest
 from giblet.errors import CodecError, ParameterError, StoreError
 from giblet.features import KINDS, latents
@@ -166,7 +166,8 @@ class FeatureStore:
         -------
         xarray.DataArray
             Codes: int64 (tr, codebook, column). Latents: float32 (tr, latent, column), pooled (tr, latent). Mel:
-            float32 (tr, mel_band, column), pooled (tr, mel_band). The columns of `metadata` are coordinates of tr.
+            float32 (tr, mel_band, column), pooled (tr, mel_band). The columns of `metadata` are coordinates
+            of tr, but for those that hold a tuple.
 
         Raises
         ------
@@ -175,19 +176,16 @@ class FeatureStore:
         """
         import xarray as xr
 
-        if feature not in KINDS:
-            raise ParameterError(f"there is no feature {feature!r}", f"choose from {', '.join(KINDS)}")
         if pool not in (None, "mean"):
             raise ParameterError(f"pool is {pool!r}", "choose mean, or none")
-        if pool and KINDS[feature] == "categorical":
+        if pool and KINDS.get(feature) == "categorical":
             raise ParameterError(
                 f"{feature} are category labels, and the mean of labels means nothing", "pool audio.latents instead"
             )
-        values, rows_dim, layout, indices = self._native(feature, bandwidth)
-        grid = self._grid(feature, tr, start, max_trs)
-        windows = tr_windows(layout, indices, grid, "ceil" if pool else frame_policy)
-        table = self._table(feature, windows, grid, values.shape[0])
-        coords = {name: ("tr", column.to_numpy()) for name, column in table.items() if column.dtype != object}
+        windows, grid = self._windows(feature, tr, start, max_trs, "ceil" if pool else frame_policy)
+        values, rows_dim = self._values(feature, bandwidth, int(windows.columns.max()) + 1)
+        table = self._table(feature, windows, grid, bandwidth)
+        coords = {name: ("tr", column.to_numpy()) for name, column in table.items() if name not in SEGMENT_COLUMNS}
         cut = windows.cut(values)
         if pool:
             there = np.arange(cut.shape[2]) < windows.n_frames[:, None, None]
@@ -206,13 +204,14 @@ class FeatureStore:
         tr: Seconds | None = None,
         start: Seconds | None = None,
         max_trs: int | None = None,
+        bandwidth: float | None = None,
         frame_policy: str = "floor",
     ) -> pd.DataFrame:
         """Return the table that belongs to a TR view.
 
         Parameters
         ----------
-        feature, tr, start, max_trs, frame_policy
+        feature, tr, start, max_trs, bandwidth, frame_policy
             As in `tr_view`.
 
         Returns
@@ -220,52 +219,57 @@ class FeatureStore:
         pandas.DataFrame
             As `giblet.data.metadata.tr_table` describes it; `AudioProcessor.features_to_audio` takes it.
         """
-        values, _, layout, indices = self._native("audio.codes" if feature == "audio.latents" else feature, None)
-        grid = self._grid(feature, tr, start, max_trs)
-        return self._table(feature, tr_windows(layout, indices, grid, frame_policy), grid, values.shape[0])
+        windows, grid = self._windows(feature, tr, start, max_trs, frame_policy)
+        return self._table(feature, windows, grid, bandwidth)
 
-    def _native(self, feature: str, bandwidth: float | None) -> tuple[np.ndarray, str, FrameLayout, np.ndarray]:
+    def _windows(
+        self, feature: str, tr: Seconds | None, start: Seconds | None, max_trs: int | None, frame_policy: str
+    ) -> tuple[TRWindows, TRGrid]:
+        if feature not in KINDS:
+            raise ParameterError(f"there is no feature {feature!r}", f"choose from {', '.join(KINDS)}")
         if feature == "audio.mel":
             mel = self._part("mel")
-            values = self.dataset["mel"].values
             layout = FrameLayout(mel["sample_rate"], mel["hop_length"])
-            return values, "mel_band", layout, np.arange(values.shape[1])
-        codes = self.codes(bandwidth)
-        if feature == "audio.codes":
-            return codes.data, "codebook", codes.layout, codes.indices
-        return self.latents(bandwidth).values.T, "latent", codes.layout, codes.indices
+            indices = np.arange(self.dataset.sizes["mel_frame"])
+        else:
+            layout, indices = self.layout, self.codes().indices
+        grid = self._grid(tr, start, max_trs)
+        return tr_windows(layout, indices, grid, frame_policy), grid
 
-    def _grid(self, feature: str, tr: Seconds | None, start: Seconds | None, max_trs: int | None) -> TRGrid:
+    def _values(self, feature: str, bandwidth: float | None, stop: int) -> tuple[np.ndarray, str]:
+        if feature == "audio.mel":
+            return self.dataset["mel"][:, :stop].values, "mel_band"
+        if feature == "audio.codes":
+            return self.codes(bandwidth).data, "codebook"
+        return self.latents(bandwidth).values.T, "latent"
+
+    def _grid(self, tr: Seconds | None, start: Seconds | None, max_trs: int | None) -> TRGrid:
         asked = self._request
         request = TRRequest.asked(
             tr=asked.tr if tr is None else tr,
             start=asked.start if start is None else start,
             max_trs=asked.max_trs if max_trs is None and tr is None and start is None else max_trs,
         )
-        sound = self._part("mel" if feature == "audio.mel" else "codes")
-        rate = self._part("mel" if feature == "audio.mel" else "codec")["sample_rate"]
         # Silence that fills a last TR belongs to the grid it was made for; other grids end with the film.
         same = (request.tr, request.start) == (asked.tr, asked.start)
-        n_samples = sound["n_samples"] - (0 if same else sound["n_padding"])
-        if asked.max_trs is not None and asked.stop is not None:
-            # A few frames more may be stored than were asked for.
-            n_samples = min(n_samples, int(asked.stop * rate))
-        return request.grid(n_samples, rate, self.path)
+        duration = Fraction(self.provenance["duration_with_padding" if same else "duration"])
+        return request.grid(duration, self.path)
 
-    def _table(self, feature: str, windows: TRWindows, grid: TRGrid, n_rows: int) -> pd.DataFrame:
+    def _table(self, feature: str, windows: TRWindows, grid: TRGrid, bandwidth: float | None) -> pd.DataFrame:
+        duration = Fraction(self.provenance["duration"])
         if feature == "audio.mel":
-            mel = self._part("mel")
-            unpadded = Fraction(mel["n_samples"] - mel["n_padding"], mel["sample_rate"])
-            return tr_table(windows, grid, MEL, 0, float(unpadded), reference=mel["reference"])
-        sound, codes = self._part("codes"), self.codes()
-        unpadded = Fraction(sound["n_samples"] - sound["n_padding"], codes.layout.sample_rate)
-        n_codebooks = n_rows if feature == "audio.codes" else codes.data.shape[0]
-        return tr_table(windows, grid, ENCODEC, n_codebooks, float(unpadded), codes.segments, codes.layout)
+            return tr_table(windows, grid, MEL, 0, duration, reference=self._part("mel")["reference"])
+        codes = self.codes(bandwidth)
+        return tr_table(
+            windows, grid, ENCODEC, codes.data.shape[0], duration,
+            segments=codes.segments, layout=codes.layout, fingerprint=self._part("codec")["fingerprint"],
+        )  # fmt: skip
 
     def _n_codebooks(self, bandwidth: float | None) -> int | None:
         if bandwidth is None:
             return None
         codec = self._part("codec")
+        bandwidth = as_bandwidth(bandwidth)
         if f"{bandwidth:g}" not in codec["codebooks"]:
             raise CodecError(
                 f"it holds no {bandwidth:g} kbps of {codec['name']}",

@@ -28,7 +28,10 @@ def check_features(names: str | Iterable[str]) -> tuple[str, ...]:
     ParameterError
         If a name is unknown or there is none.
     """
-    wanted = {name.strip() for name in (names.split(",") if isinstance(names, str) else names)}
+    try:
+        wanted = {str(name).strip() for name in (names.split(",") if isinstance(names, str) else names)}
+    except TypeError:
+        raise ParameterError(f"features are {names!r}", f"choose from {', '.join(KINDS)}") from None
     unknown = sorted(wanted - KINDS.keys())
     if unknown or not wanted:
         raise ParameterError(

@@ -210,6 +210,11 @@ class AudioReader:
         return AudioSamples(np.concatenate(list(self), axis=1), self.sample_rate)
 
     @property
+    def placed(self) -> Fraction:
+        """Seconds of sound placed on the film's clock so far, silence included, counted at the track's own rate."""
+        return Fraction(self._clock.written, self.source_rate)
+
+    @property
     def report(self) -> ClockReport:
         """How the sound came to lie on the film's clock; complete after the last block."""
         zero, offset = self._clock.zero, self._clock.start or Fraction(0)

@@ -40,7 +40,10 @@ def stoi(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, *, exten
     Taal, Hendriks, Heusdens and Jensen (2011), An Algorithm for Intelligibility Prediction of Time–Frequency Weighted
     Noisy Speech.
     """
-    _check_pair(reference, degraded)
+    reference, degraded = _pair(reference, degraded)
+    # The measure works on 30 frames of 12.8 ms; without loud ones among them it has nothing to compare.
+    if len(reference) < 0.4 * sample_rate or not reference.any():
+        return math.nan
     import pystoi
 
     with warnings.catch_warnings():
@@ -75,7 +78,7 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
     ----------
     ITU-T Recommendations P.862, P.862.1 and P.862.2.
     """
-    _check_pair(reference, degraded)
+    reference, degraded = _pair(reference, degraded)
     if (sample_rate, band) not in ((16_000, "wb"), (16_000, "nb"), (8_000, "nb")):
         raise ParameterError(
             f"PESQ is not defined for band {band!r} at {sample_rate} Hz", "resample to 16000 Hz and choose wb or nb"
@@ -88,6 +91,8 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
         import pesq as package
     except ImportError:
         raise ParameterError("PESQ needs the package pesq", "install giblet[pesq], with a C compiler") from None
+    if len(reference) < sample_rate / 4 or not (reference.any() and degraded.any()):
+        return math.nan
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -96,8 +101,10 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
         return math.nan
 
 
-def _check_pair(reference: np.ndarray, degraded: np.ndarray) -> None:
+def _pair(reference: np.ndarray, degraded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    reference, degraded = np.asarray(reference), np.asarray(degraded)
     if reference.shape != degraded.shape or reference.ndim != 1:
         raise ParameterError(
             f"the sounds have shapes {reference.shape} and {degraded.shape}", "give two of the same length, one channel"
         )
+    return reference, degraded

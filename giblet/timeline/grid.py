@@ -6,7 +6,29 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from giblet.errors import ParameterError
-from giblet.timeline.exact import exact
+from giblet.timeline.exact import exact, whole
+
+# A time this close above a sample, in samples, counts as on it: floats in tables are rounded.
+ON_A_SAMPLE = Fraction(1, 10**6)
+
+
+def first_sample(time: Fraction, sample_rate: int) -> int:
+    """Return the first sample at or after a time.
+
+    Parameters
+    ----------
+    time : fractions.Fraction
+        Seconds.
+    sample_rate : int
+        Samples per second.
+
+    Returns
+    -------
+    int
+        Sample number.
+    """
+    position = time * sample_rate - ON_A_SAMPLE
+    return -(-position.numerator // position.denominator)
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class TRGrid:
             object.__setattr__(self, name, exact(getattr(self, name), name))
         if self.tr <= 0:
             raise ParameterError(f"the TR is {float(self.tr)} s", "give a repetition time above 0 s")
+        object.__setattr__(self, "n_trs", whole(self.n_trs, "the number of volumes"))
         if self.n_trs < 0:
             raise ParameterError(f"the number of volumes is {self.n_trs}", "give 0 or more")
 
@@ -87,8 +110,7 @@ class TRGrid:
         int
             Sample number on the stimulus' clock.
         """
-        time = (self.start + index * self.tr) * sample_rate
-        return -(-time.numerator // time.denominator)
+        return first_sample(self.start + index * self.tr, sample_rate)
 
     def window(self, index: int) -> tuple[Fraction, Fraction]:
         """Return start and end of window ``index``, seconds."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.codecs import decode, encode, load_codec
+from giblet.errors import CodecError
 
 SETTINGS = settings(max_examples=8, deadline=None)
 
@@ -103,15 +106,37 @@ def test_the_full_size_architecture_agrees_in_all_32_codebooks():
     assert (codes.data != whole_codes(model, sound, 24.0)).mean() <= 1e-4
 
 
-def test_someone_s_choice_of_low_precision_changes_no_code(tiny):
+def test_autocast_around_it_changes_no_code(tiny):
     sound = babble(100_000)
     expected = encode(tiny, sound, 12.0).data
-    torch.set_float32_matmul_precision("medium")
-    try:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
         assert np.array_equal(encode(tiny, sound, 12.0).data, expected)
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision("highest")
+
+
+def test_a_model_in_training_stays_as_it_was():
+    model = random_encodec(num_filters=2, hidden_size=8).half().train()
+    codec = load_codec(model, "cpu")
+    assert model.training
+    assert all(parameter.requires_grad and parameter.dtype == torch.float16 for parameter in model.parameters())
+    before = encode(codec, babble(20_000), 1.5).data
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert np.array_equal(encode(codec, babble(20_000), 1.5).data, before)
+
+
+@pytest.mark.parametrize(
+    "sound", [babble(1000)[0], babble(1000, 2), babble(1000) * np.nan, (babble(1000) * 3000).astype(np.int16)]
+)
+def test_what_is_no_sound_is_refused(tiny, sound):
+    with pytest.raises(CodecError, match="sound"):
+        encode(tiny, sound, 3.0)
+
+
+def test_codes_of_no_codebook_are_refused(tiny):
+    codes = encode(tiny, babble(1000), 3.0)
+    with pytest.raises(CodecError, match="code 5000 is outside"):
+        decode(tiny, replace(codes, data=np.full_like(codes.data, 5000)))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

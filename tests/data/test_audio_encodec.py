@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
-from fabricate import babble, lag
+from fabricate import babble, lag, random_encodec
 
-from giblet.codecs import decode
+from giblet.codecs import decode, load_codec
 from giblet.data.audio import AudioProcessor
 from giblet.errors import AlignmentError, CodecError, MediaError, ParameterError
 from giblet.metrics import stoi
@@ -170,6 +171,69 @@ def test_the_stereo_model_through_the_same_door(stereo, sample_film, tmp_path):
     assert not (tmp_path / "without.wav").exists()
 
 
+@pytest.fixture(scope="module")
+def stereo_film(tmp_path_factory):
+    """Nine seconds, so that six TRs of 1.5 s end with the film, and its last segments are short."""
+    path = tmp_path_factory.mktemp("stereo") / "film.wav"
+    soundfile.write(path, babble(9 * 48_000, 2).T, 48_000, subtype="FLOAT")
+    return path
+
+
+def test_ceil_is_lossless_to_the_last_segment(stereo, stereo_film, tmp_path):
+    from giblet.codecs import encode
+
+    p = processor(stereo, encodec_bandwidth=6.0, frame_policy="ceil")
+    features, metadata = p.audio_to_features(stereo_film)
+    p.features_to_audio(features, tmp_path / "x.wav", metadata)
+    source = soundfile.read(stereo_film, dtype="float32")[0].T
+    whole = decode(stereo, encode(stereo, source, 6.0))
+    np.testing.assert_allclose(soundfile.read(tmp_path / "x.wav")[0].T, np.clip(whole, -1, 1), atol=2**-14)
+
+
+@pytest.mark.parametrize("policy", ["floor", "ceil"])
+@pytest.mark.parametrize("tr", [0.8, 1.0, 1.49, 2.0, "4/3", 2.47])
+def test_every_slice_of_segments_decodes(stereo, stereo_film, tmp_path, tr, policy):
+    p = processor(stereo, encodec_bandwidth=3.0, tr=tr, frame_policy=policy)
+    features, metadata = p.audio_to_features(stereo_film, start=0.001)
+    metadata.to_csv(tmp_path / "table.csv", index=False)
+    again = pd.read_csv(tmp_path / "table.csv")
+    for part in (slice(0, 1), slice(1, 3), slice(2, None)):
+        p.features_to_audio(features[part], tmp_path / "a.wav", metadata[part])
+        p.features_to_audio(features[part], tmp_path / "b.wav", again[part])
+        assert np.array_equal(heard(tmp_path / "a.wav"), heard(tmp_path / "b.wav"))
+        expected = (metadata["end_time"][part].iloc[-1] - metadata["start_time"][part].iloc[0]) * 48_000
+        assert abs(len(heard(tmp_path / "a.wav")) - expected) <= 1
+
+
+def test_a_third_is_a_third(tiny, sample_film, tmp_path):
+    p = processor(tiny, tr=4 / 3, frame_policy="ceil")
+    features, metadata = p.audio_to_features(sample_film, max_trs=5)
+    assert features.shape == (5, 4, 100)
+    p.features_to_audio(features, tmp_path / "x.wav", metadata)
+    assert len(heard(tmp_path / "x.wav")) == 5 * 32_000
+
+
+@pytest.mark.realdata
+def test_time_zero_may_be_the_first_sound(tiny, realdata):
+    film = realdata / "video" / "small_mp4.mp4"
+    p = processor(tiny)
+    by_picture, by_sound = (p.audio_to_features(film, from_video=choice)[0] for choice in (True, False))
+    assert not np.array_equal(by_picture, by_sound)
+    assert p.get_audio_info(film)["duration"] - p.get_audio_info(film, from_video=False)["duration"] == pytest.approx(
+        0.02133, abs=1e-4
+    )
+
+
+def test_what_belongs_to_other_features_is_refused(first_ten, tiny, stereo, sample_film, tmp_path):
+    features, metadata = first_ten
+    table = metadata.assign(encoding_mode="mel_spectrogram")
+    with pytest.raises(AlignmentError, match="metadata is of mel_spectrogram"):
+        processor(tiny).features_to_audio(features, tmp_path / "x.wav", table)
+    other = processor(load_codec(random_encodec(num_filters=2, hidden_size=8), "cpu"))
+    with pytest.raises(CodecError, match="another codec made these"):
+        other.features_to_audio(features, tmp_path / "x.wav", metadata)
+
+
 def test_there_is_no_silent_fallback(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(CodecError, match="could not be downloaded"):
@@ -186,9 +250,10 @@ def test_there_is_no_silent_fallback(tmp_path, monkeypatch):
         (lambda f: f[:0], AlignmentError, "no TR"),
         (lambda f: f[:, :, :100], ParameterError, "100 columns"),
         (lambda f: np.tile(f, (1, 5, 1)), CodecError, "20 codebooks"),
-        (lambda f: f.astype(str), ParameterError, "neither codes nor mel"),
+        (lambda f: f.astype(str), ParameterError, "not what this processor makes"),
         (lambda f: f[None], ParameterError, "codes have shape"),
-        (lambda f: f.astype(float), ParameterError, "mel features have shape"),
+        (lambda f: f.astype(float), ParameterError, "give codes as integers"),
+        (lambda f: f + 0.5, ParameterError, "mel features have shape"),
     ],
 )
 def test_features_that_cannot_be_decoded(first_ten, tiny, tmp_path, change, error, message):
@@ -226,6 +291,8 @@ def test_impossible_requests(tiny, sample_film, tmp_path):
         p.audio_to_features(sample_film, start=-1)
     with pytest.raises(ParameterError, match="1 or more"):
         p.audio_to_features(sample_film, max_trs=0)
+    with pytest.raises(ParameterError, match="whole number"):
+        p.audio_to_features(sample_film, max_trs=2.5)
     with pytest.raises(AlignmentError, match="less than one TR"):
         p.audio_to_features(sample_film, tr_length=31)
     with pytest.raises(MediaError, match="no such|not there|does not exist|not found"):

@@ -101,7 +101,7 @@ def test_mel_alone_loads_no_codec(clip, tmp_path):
 
 def test_the_stereo_model_in_a_store(clip, stereo, tmp_path):
     extract(clip, tmp_path / "s", codec=stereo, bandwidth=6.0)
-    with pytest.raises(CodecError, match=r"neither built in|no folder"):
+    with pytest.raises(CodecError, match="made by a codec in memory"):
         reconstruct(tmp_path / "s", tmp_path / "s.wav")
     seconds = reconstruct(tmp_path / "s", tmp_path / "s.wav", codec=stereo)
     sound, rate = soundfile.read(tmp_path / "s.wav", dtype="float32")

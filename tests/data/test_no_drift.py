@@ -25,7 +25,7 @@ def test_reconstruction_stays_within_one_frame(tmp_path, tr, policy):
     grid = TRGrid.covering(Fraction(MINUTES * 60), exact(tr))
     windows = tr_windows(codec.layout, np.arange(data.shape[1]), grid, policy)
     features = windows.cut(data).astype(np.int64)
-    table = tr_table(windows, grid, "encodec", 2, MINUTES * 60)
+    table = tr_table(windows, grid, "encodec", 2, Fraction(MINUTES * 60))
     processor = AudioProcessor(codec=codec, encodec_bandwidth=1.5, tr=tr)
     for name, metadata in (("with", table), ("without", None)):
         path = tmp_path / f"{name}.wav"

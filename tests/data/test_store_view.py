@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from fabricate import babble
 
-from giblet.data import AudioProcessor, extract, open_store
+from giblet.data import AudioProcessor, extract, open_store, reconstruct
 from giblet.errors import AlignmentError, CodecError, ParameterError, StoreError
 from giblet.store import StoreWriter
 
@@ -112,3 +112,33 @@ def test_what_is_no_store_of_features(tmp_path):
         writer.commit({"made by": "someone else"})
     with pytest.raises(StoreError, match="not of features"):
         open_store(tmp_path / "other")
+
+
+def test_all_features_of_a_film_have_the_same_trs(tiny, tmp_path):
+    # 11 × 1.49 s is no whole number of samples at 22,050 Hz.
+    soundfile.write(tmp_path / "exact.wav", babble(11 * 35_760)[0], 24_000)
+    both = "audio.codes,audio.mel"
+    assert extract(tmp_path / "exact.wav", tmp_path / "s", codec=tiny, tr=1.49, features=both).provenance["n_trs"] == 11
+    opened = open_store(tmp_path / "s")
+    assert opened.tr_view().shape[0] == opened.tr_view("audio.mel").shape[0] == 11
+
+
+def test_a_limited_store_holds_what_was_asked_for(clip, tiny, stereo, tmp_path):
+    for name, options in {
+        "codes": {"codec": tiny},
+        "stereo": {"codec": stereo, "bandwidth": 6.0},
+        "mel": {"features": "audio.mel"},
+    }.items():
+        done = extract(clip, tmp_path / name, tr=1.49, max_trs=3, **options)
+        assert done.provenance["sound"]["duration"] == 4.47
+        opened = open_store(tmp_path / name)
+        assert opened.tr_view("audio.mel" if name == "mel" else "audio.codes").shape[0] == 3
+        seconds = reconstruct(tmp_path / name, tmp_path / f"{name}.wav", codec=options.get("codec"))
+        assert seconds == pytest.approx(4.47, abs=1e-4)
+
+
+def test_the_table_of_a_lower_bandwidth(store):
+    assert (store.metadata(bandwidth=1.5)["n_codebooks"] == 2).all()
+    assert (store.tr_view("audio.latents", bandwidth=1.5)["n_codebooks"] == 2).all()
+    with pytest.raises(ParameterError, match="no feature"):
+        store.metadata("audio.smell")

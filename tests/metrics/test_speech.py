@@ -30,6 +30,8 @@ def test_stoi_falls_with_noise():
 
 def test_too_little_sound_is_missing_and_not_zero():
     assert math.isnan(stoi(babble(2000)[0], babble(2000)[0], 24_000))
+    assert math.isnan(stoi(np.zeros(0), np.zeros(0), 24_000))
+    assert math.isnan(stoi(np.zeros(24_000), np.zeros(24_000), 24_000))
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,5 @@ def test_pesq_refuses_what_it_is_not_defined_for(reference, degraded, rate, band
 
 def test_pesq_without_speech_is_missing():
     assert math.isnan(pesq(np.zeros(16_000), np.zeros(16_000), 16_000))
+    assert math.isnan(pesq(babble(16_000)[0], np.zeros(16_000), 16_000))
+    assert math.isnan(pesq(babble(100)[0], babble(100)[0], 16_000))

@@ -20,6 +20,9 @@ from giblet.timeline import exact
         ("4/3", Fraction(4, 3)),
         ("1.5", Fraction(3, 2)),
         (1e-3, Fraction(1, 1000)),
+        (4 / 3, Fraction(4, 3)),
+        (0.1 + 0.2, Fraction(3, 10)),
+        (1.4900001, Fraction(14900001, 10**7)),
     ],
 )
 def test_a_number_means_what_was_written(written, meant):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,17 @@ CALLS_PER_BLOCK = {"cpu": 8, "cuda": 1}
 
 
 @contextmanager
-def exact_inference() -> Iterator[None]:
-    """Switch off gradients and every reduced precision: a code is a decision, and rounding would change some."""
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
+def exact_inference(device: str) -> Iterator[None]:
+    """Switch off gradients, autocast, and the reduced precision that GPUs use by default in recurrent layers.
+
+    A code is a decision, and rounding would change some.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.autocast(device, enabled=False))
+        if device == "cuda":
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False))
+        yield
 
 
 class CausalEngine:
@@ -94,7 +96,7 @@ class CausalEncoder:
 
     def _run(self, samples: np.ndarray, *, last: bool) -> np.ndarray:
         x = torch.from_numpy(np.ascontiguousarray(samples.T)).to(self.engine.device)
-        with exact_inference():
+        with exact_inference(self.engine.device.type):
             latents = self.engine.encoder_network(x, self.state, last=last)
             codes = self.engine.quantizer.encode(latents, self.n_codebooks)
         self.n_frames += codes.shape[1]
@@ -127,7 +129,7 @@ class CausalDecoder:
         return self._join([self._run(rest)] if rest is not None and rest.shape[1] else [])
 
     def _run(self, codes: np.ndarray) -> np.ndarray:
-        with exact_inference():
+        with exact_inference(self.engine.device.type):
             latents = self.engine.quantizer.decode(codes)
             return self.engine.decoder_network(latents, self.state).t().cpu().numpy()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from typing import Any
 
@@ -20,6 +21,13 @@ log = logging.getLogger(__name__)
 
 # Buffers that only training uses; two files of one codec may differ in them.
 TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
+
+
+# What changes codes or sound without changing the shape of a weight.
+SETTINGS = (
+    "sampling_rate", "normalize", "chunk_length_s", "overlap", "upsampling_ratios", "use_causal_conv", "pad_mode",
+    "norm_type", "trim_right_ratio", "dilation_growth_rate",
+)  # fmt: skip
 
 
 class EncodecCodec:
@@ -57,7 +65,7 @@ class EncodecCodec:
         self.bandwidths = spec.bandwidths
         self.codebook_size = spec.codebook_size
         self.device = device
-        self.fingerprint = fingerprint(model)
+        self.fingerprint = fingerprint(model, spec.config)
         self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
         self._spec = spec
         self._embeddings = [layer.codebook.embed for layer in model.quantizer.layers]
@@ -112,20 +120,22 @@ class EncodecCodec:
         return self._engine.decoder(segments)
 
 
-def fingerprint(model: Any) -> str:
-    """Return the SHA-256 of a model's weights, independent of the file they came from.
+def fingerprint(model: Any, config: dict[str, Any]) -> str:
+    """Return the SHA-256 of a model's weights and of how it uses them, independent of the file they came from.
 
     Parameters
     ----------
     model : torch.nn.Module
         The model.
+    config : dict
+        Its configuration.
 
     Returns
     -------
     str
-        Hexadecimal digest over names, shapes and float32 values, without buffers that only training uses.
+        Hexadecimal digest over settings, names, shapes and float32 values, without buffers that only training uses.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps([config.get(name) for name in SETTINGS]).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if not name.endswith(TRAINING_BUFFERS):
             values = tensor.detach().to("cpu", torch.float32).contiguous().numpy()

@@ -42,7 +42,7 @@ class SegmentedEngine:
     def encode_segment(self, samples: np.ndarray, n_codebooks: int) -> tuple[np.ndarray, float | None]:
         """Encode (channels, n) samples to int16 codes (n_codebooks, k) and their scale."""
         x = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.device)
-        with exact_inference():
+        with exact_inference(self.device.type):
             codes, scale = self.model._encode_frame(x, None)
         return codes[0, :n_codebooks].to(torch.int16).cpu().numpy(), None if scale is None else float(scale)
 
@@ -50,7 +50,7 @@ class SegmentedEngine:
         """Decode int16 codes (n_codebooks, k) to float32 samples (channels, k·hop)."""
         x = torch.from_numpy(codes.astype(np.int64))[None].to(self.device)
         loudness = None if scale is None else torch.tensor([[scale]], dtype=torch.float32, device=self.device)
-        with exact_inference():
+        with exact_inference(self.device.type):
             return self.model._decode_frame(x, loudness)[0].cpu().numpy()
 
 

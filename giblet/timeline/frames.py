@@ -41,25 +41,6 @@ class FrameLayout:
         """Frames of a full segment, or None where there is one grid."""
         return None if self.segment is None else -(-self.segment // self.hop)
 
-    def segments(self, n_samples: int) -> list[tuple[int, int]]:
-        """List the segments of a sound.
-
-        Parameters
-        ----------
-        n_samples : int
-            Length of the sound.
-
-        Returns
-        -------
-        list of (int, int)
-            First sample and number of frames of each segment; short last segments are not padded.
-        """
-        if self.segment is None or self.stride is None:
-            return [(0, -(-n_samples // self.hop))]
-        return [
-            (start, -(-min(self.segment, n_samples - start) // self.hop)) for start in range(0, n_samples, self.stride)
-        ]
-
     def starts(self, indices: np.ndarray) -> np.ndarray:
         """Return the first sample of each frame.
 

@@ -41,12 +41,6 @@ def test_owned_frames_tell_each_moment_once():
     assert (steps == 160).sum() == 60 * 48_000 // 47_520
 
 
-def test_segments_are_those_of_the_48_khz_model():
-    assert STEREO.segments(48_000) == [(0, 150), (47_520, 2)]
-    assert STEREO.segments(47_520 * 3 + 100)[-2:] == [(95_040, 149), (142_560, 1)]
-    assert MONO.segments(24_001) == [(0, 76)]
-
-
 def test_stereo_windows_always_fill_their_columns():
     for tr in (Fraction(3, 2), Fraction(18, 25), Fraction(149, 100), Fraction(247, 100)):
         grid = TRGrid(tr, 500)

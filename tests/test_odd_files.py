@@ -34,7 +34,7 @@ def test_extracted(realdata, tiny, tmp_path, name, seconds, n_trs):
         ("corrupted_header.wav", MediaError, "no film or sound file|not a film or sound file"),
         ("empty_data.wav", MediaError, "holds no sound"),
         ("noaudio_moviepy_example.mp4", MediaError, "has no sound track"),
-        ("short_0.55s_park.mp4", AlignmentError, r"lasts 0\.56 s, less than one TR of 1\.5 s"),
+        ("short_0.55s_park.mp4", AlignmentError, r"lasts 0\.56 s from the first TR on, less than one TR of 1\.5 s"),
         ("truncated_60pct_bbb.webm", MediaError, r"ends at 17\.80 s .* announces 30\.00 s, so 12\.20 s \(8\.1 TRs\)"),
     ],
 )

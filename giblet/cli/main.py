@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -13,8 +14,8 @@ import giblet
 from giblet.cli import demo, extract, info, reconstruct
 from giblet.errors import GibletError
 
-# The status with which typer answers Ctrl-C.
-INTERRUPTED = 130
+# How a command ends that was told to stop: by Ctrl-C, as typer answers it, or by SIGTERM, as schedulers send it.
+INTERRUPTED, TERMINATED = 130, 143
 
 app = typer.Typer(
     help="Features of films and stories, exact in time with fMRI volumes.",
@@ -47,15 +48,18 @@ def _options(
 
 
 def run() -> None:
-    """Run the command line; errors that a user can mend end with status 2, an interrupt with 130."""
+    """Run the command line; errors that a user can mend end with status 2, an interrupt with 130, a
+    termination with 143.
+    """
     # Threads that wait by spinning make everything tens of times slower as soon as another program wants the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except GibletError as error:
         sys.stderr.write(f"giblet: {error}\n")
         sys.exit(2)
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code in (INTERRUPTED, TERMINATED):
             sys.stderr.write("giblet: interrupted; nothing half-written was left behind\n")
         raise

@@ -200,7 +200,8 @@ def test_the_error_path_never_loads_the_heavy_libraries():
 
 
 @pytest.mark.slow
-def test_an_interrupt_leaves_nothing(sample_film, tmp_path):
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing(tmp_path, sent, status):
     sound = np.tile(babble(24_000 * 60)[0], 20)
     soundfile.write(tmp_path / "long.wav", sound, 24_000)
     words = ["extract", str(tmp_path / "long.wav"), "-o", str(tmp_path / "s"), "--codec", "tiny"]
@@ -208,8 +209,8 @@ def test_an_interrupt_leaves_nothing(sample_film, tmp_path):
     while process.poll() is None and not any(p.name.startswith(".s.") for p in tmp_path.iterdir()):
         time.sleep(0.05)
     time.sleep(1)
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(20) == 130
+    os.kill(process.pid, sent)
+    assert process.wait(20) == status
     assert "interrupted" in process.stderr.read()
     assert [p.name for p in tmp_path.iterdir()] == ["long.wav"]
 

@@ -10,7 +10,7 @@ import pytest
 from fabricate import STEREO_CONFIG, random_encodec
 
 # As the command line does: threads that wait by spinning are slow on a busy machine. Read when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -51,8 +51,8 @@ def run() -> None:
     """Run the command line; errors that a user can mend end with status 2, an interrupt with 130, a
     termination with 143.
     """
-    # Threads that wait for each other spin for milliseconds by default, which makes everything many times slower as soon
-    # as another program wants the processor. Spinning for microseconds costs nothing. torch reads this when it loads.
+    # Threads that wait for each other spin for milliseconds by default, which makes everything far slower once another
+    # program wants the processor. Spinning for microseconds costs nothing. torch reads this when it loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:

@@ -1,5 +1,5 @@
 """Bringing features onto the windows of fMRI volumes, and back."""
 
-from giblet.alignment.windows import POLICIES, NativeFrames, TRWindows, join_windows, tr_windows
+from giblet.alignment.windows import POLICIES, NativeFrames, TRWindows, join_windows, n_columns, tr_windows
 
-__all__ = ["POLICIES", "NativeFrames", "TRWindows", "join_windows", "tr_windows"]
+__all__ = ["POLICIES", "NativeFrames", "TRWindows", "join_windows", "n_columns", "tr_windows"]

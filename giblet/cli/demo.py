@@ -18,15 +18,16 @@ def command(
 ) -> None:
     """Extract codes of the sample film, make sound of them again, and measure it."""
     from giblet.data import extract, open_store, reconstruct
+    from giblet.data.rebuild import make_folder
     from giblet.media import AudioReader
     from giblet.metrics import stoi
     from giblet.store import is_store
 
     film = sample_film()
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output / "results")
     store = output / "sample_stimulus.giblet"
     with Bar() as bar:
-        # The folder is the demo's own, so a store of an earlier version is replaced.
+        # The store of an earlier demo is replaced, so that the speed is measured each time.
         done = extract(film, store, codec="tiny", bandwidth=BANDWIDTHS[-1], progress=bar, force=is_store(store))
         encoding = bar.speed
         opened = open_store(store)
@@ -48,9 +49,7 @@ def command(
         again = output / "sample_stimulus_12kbps.mp4"
         reconstruct(store, again, film=film, force=True, progress=bar)
     typer.echo("")
-    typer.echo(f"speed           decoding {decoding:.0f} × real time" + (
-        "; the codes were there already" if done.hit else f", film to codes {encoding:.0f} × real time"
-    ))  # fmt: skip
+    typer.echo(f"speed           film to codes {encoding:.0f} × real time, decoding {decoding:.0f} × real time")
     typer.echo(f"film, decoded   {printable(str(again))}")
     typer.echo(f"store           {printable(str(store))}  (giblet info shows it; giblet.open_store reads it)")
 

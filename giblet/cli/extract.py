@@ -13,7 +13,7 @@ import typer
 
 from giblet.cli.options import Bandwidth, Codec, Device, Force, Json, Output
 from giblet.cli.progress import Bar
-from giblet.errors import GibletError, printable
+from giblet.errors import GibletError, ParameterError, printable
 
 if TYPE_CHECKING:
     from giblet.data import Extraction
@@ -46,6 +46,7 @@ def command(
     One film: the store is OUTPUT itself. Several films: OUTPUT is a folder with one store for each.
     """
     failed = False
+    films = list(dict.fromkeys(films))
     for film, store in zip(films, _stores(films, output), strict=True):
         try:
             with Bar() as bar:
@@ -74,7 +75,13 @@ def _stores(films: Sequence[Path], output: Path) -> list[Path]:
     if len(films) == 1:
         return [output]
     stems = [film.stem for film in films]
-    return [output / (film.stem if stems.count(film.stem) == 1 else film.name) for film in films]
+    names = [film.stem if stems.count(film.stem) == 1 else film.name for film in films]
+    for film, name in zip(films, names, strict=True):
+        if names.count(name) > 1:
+            raise ParameterError(
+                f"several of the films are named {name}", "extract them one by one, each to its own output", film
+            )
+    return [output / name for name in names]
 
 
 def closing_line(film: Path, done: Extraction, speed: float) -> str:

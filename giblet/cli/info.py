@@ -57,14 +57,28 @@ def describe(file: str) -> dict[str, Any]:
 
 
 def _media(path: Path) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from giblet.media.probe import film_clock, probe
+    from giblet.media.probe import probe
 
     found = probe(path)
     about = {"kind": "film" if found.pictures else "sound"} | found.to_dict()
-    about["clocks"] = [{"track": track.track} | asdict(film_clock(path, track.track)) for track in found.audio]
+    about["clocks"] = [_clock(path, track.track) for track in found.audio]
     return about
+
+
+def _clock(path: Path, track: int) -> dict[str, Any]:
+    from giblet.media import AudioReader
+
+    # The reader's own reckoning, after its first second, so that extracting a film gives the same.
+    with AudioReader(path, track=track) as reader:
+        for _ in zip(range(2), reader, strict=False):
+            pass
+        report = reader.report
+    return {
+        "track": track,
+        "picture_start": report.picture_start,
+        "sound_start": report.sound_start,
+        "offset": report.offset,
+    }
 
 
 def _codec(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -54,6 +55,10 @@ def run() -> None:
     # Threads that wait for each other spin for milliseconds by default, which makes everything far slower once another
     # program wants the processor. Spinning for microseconds costs nothing. torch reads this when it loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An arrow that a terminal cannot show is no reason to fail.
+            stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import giblet
+from giblet.alignment import n_columns
 from giblet.codecs import Codec, as_bandwidth, find_codec, load_codec
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings
@@ -23,8 +24,8 @@ from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import CodecError, StoreError
 from giblet.features import KINDS, check_features, latents
 from giblet.progress import SILENT, Progress
-from giblet.store import StoreWriter, content_key, file_digest, is_store, read_manifest, stored_key
-from giblet.timeline import Seconds
+from giblet.store import StoreWriter, content_key, file_digest, is_store, read_manifest, stored_key, verify
+from giblet.timeline import Seconds, TRGrid
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,11 @@ def extract(
     look_at_sound(film, request, audio_track)
     bandwidth = as_bandwidth(bandwidth)
     if wants_codes and isinstance(codec, (str, os.PathLike)):
-        find_codec(codec).n_codebooks(bandwidth)
+        spec = find_codec(codec)
+        spec.n_codebooks(bandwidth)
+        n_columns(spec.layout, TRGrid(request.tr, 0), "floor")
+    if "audio.mel" in names:
+        n_columns(MelSettings().layout, TRGrid(request.tr, 0), "floor")
     before = _state(film)
     asked = {
         "recipe": RECIPE,
@@ -137,7 +142,11 @@ def extract(
         )
     loaded: Codec | None = load_codec(codec, device) if wants_codes else None
     key = content_key(recipe=recipe_key, codec=loaded and loaded.fingerprint)
-    if stored_key(output) == key:
+    if not force and stored_key(output) == key:
+        if damaged := verify(output):
+            raise StoreError(
+                f"holds this already, but {len(damaged)} of its files are damaged", "replace it with --force", output
+            )
         log.debug("%s holds this already", output)
         return Extraction(output, True, read_manifest(output)["provenance"])
     make_folder(output)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +76,21 @@ def reconstruct(
         )
     if film is None:
         return _write(source, output, codec, bandwidth, device, force, progress)
-    with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=f".{output.name}.") as folder:
+    with _folder_beside(output) as folder:
         sound = Path(folder) / "sound.wav"
         seconds = _write(source, sound, codec, bandwidth, device, force, progress)
         replace_sound(film, sound, output, force=force)
     return seconds
+
+
+@contextmanager
+def _folder_beside(output: Path) -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=f".{output.name}.")
+    except OSError as error:
+        raise MediaError(f"cannot be written ({error.strerror})", "choose another folder", output) from error
+    with folder:
+        yield folder.name
 
 
 def _check_output(output: Path, film: str | os.PathLike[str] | None, force: bool) -> None:

@@ -9,6 +9,11 @@ from typing import Any
 from giblet.errors import AlignmentError, ParameterError
 from giblet.timeline import Seconds, TRGrid, exact, whole
 
+# Seconds; more is a mistake of unit.
+LONGEST_TR = 3600
+# Sound is encoded in packets, so that it ends up to so many seconds after its film; no TR begins there.
+ROUNDING = Fraction(1, 50)
+
 
 @dataclass(frozen=True)
 class TRRequest:
@@ -37,6 +42,8 @@ class TRRequest:
     def __post_init__(self) -> None:
         if self.tr <= 0:
             raise ParameterError(f"the TR is {float(self.tr):g} s", "give a repetition time above 0 s, such as 1.5")
+        if self.tr > LONGEST_TR:
+            raise ParameterError(f"the TR is {float(self.tr):g} s", "give it in seconds, such as 1.5")
         if self.start < 0:
             raise ParameterError(
                 f"the first TR would start {float(-self.start):g} s before the film",
@@ -92,7 +99,10 @@ class TRRequest:
         AlignmentError
             If the sound fills none.
         """
-        grid = TRGrid.covering(duration, self.tr, self.start, max_trs=self.max_trs, partial=self.incomplete == "pad")
+        grid = TRGrid.covering(duration, self.tr, self.start, max_trs=self.max_trs)
+        if self.incomplete == "pad":
+            begun = TRGrid.covering(duration - ROUNDING, self.tr, self.start, max_trs=self.max_trs, partial=True)
+            grid = max(grid, begun, key=lambda candidate: candidate.n_trs)
         if grid.n_trs:
             return grid
         if duration <= self.start:

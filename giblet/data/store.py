@@ -109,7 +109,7 @@ class FeatureStore:
                 data["segment_start"].values, data["segment_frames"].values, scales, strict=True
             )
         )
-        values = np.ascontiguousarray(data["codes"].values[: self._n_codebooks(bandwidth)])
+        values = np.ascontiguousarray(self._read(data["codes"])[: self._n_codebooks(bandwidth)])
         return Codes(values, segments, layout, self.provenance["codes"]["n_samples"])
 
     def latents(self, bandwidth: float | None = None) -> xr.DataArray:
@@ -128,7 +128,7 @@ class FeatureStore:
         import xarray as xr
 
         codes = self.codes(bandwidth)
-        values = latents(codes.data, self.dataset["codebooks"].values)
+        values = latents(codes.data, self._read(self.dataset["codebooks"]))
         return xr.DataArray(
             values, dims=("frame", "latent"), coords={"time": ("frame", self.dataset["time"].values)},
             name="audio.latents", attrs={"kind": KINDS["audio.latents"]},
@@ -238,7 +238,7 @@ class FeatureStore:
 
     def _values(self, feature: str, bandwidth: float | None, stop: int) -> tuple[np.ndarray, str]:
         if feature == "audio.mel":
-            return self.dataset["mel"][:, :stop].values, "mel_band"
+            return self._read(self.dataset["mel"][:, :stop]), "mel_band"
         if feature == "audio.codes":
             return self.codes(bandwidth).data, "codebook"
         return self.latents(bandwidth).values.T, "latent"
@@ -277,6 +277,12 @@ class FeatureStore:
                 self.path,
             )
         return int(codec["codebooks"][f"{bandwidth:g}"])
+
+    def _read(self, array: xr.DataArray) -> np.ndarray:
+        try:
+            return np.asarray(array.values)
+        except Exception as error:  # Which errors damaged chunks raise is nowhere promised.
+            raise StoreError("is damaged", "extract it again with --force", self.path) from error
 
     def _part(self, name: str) -> Any:
         if name not in self.provenance:

@@ -92,6 +92,50 @@ def test_a_second_call_is_a_hit_and_other_settings_are_refused(giblet, clip, tmp
     assert open_store(store).codes().length == 24_000 * 5
 
 
+def test_a_damaged_store_is_said_to_be(giblet, clip, tmp_path):
+    store = tmp_path / "store"
+    giblet("extract", clip, "-o", store, "--codec", "tiny")
+    chunk = next(path for path in (store / "codes").rglob("*") if path.is_file() and path.name != "zarr.json")
+    chunk.write_bytes(chunk.read_bytes()[:-8] + b"damaged!")
+    for words in (["extract", clip, "-o", store, "--codec", "tiny"], ["reconstruct", store, "-o", tmp_path / "x.wav"]):
+        status, _, err = giblet(*words)
+        assert (status, "damaged" in err, "--force" in err) == (2, True, True)
+    assert not (tmp_path / "x.wav").exists()
+    assert giblet("extract", clip, "-o", store, "--codec", "tiny", "--force")[0] == 0
+    assert giblet("reconstruct", store, "-o", tmp_path / "x.wav")[0] == 0
+
+
+def test_films_of_one_name_are_never_stored_over_each_other(giblet, clip, tmp_path):
+    other = tmp_path / "other" / clip.name
+    other.parent.mkdir()
+    soundfile.write(other, babble(24_000 * 3)[0], 24_000)
+    status, _, err = giblet("extract", clip, other, "-o", tmp_path / "all", "--codec", "tiny", "--force")
+    assert (status, "one by one" in err) == (2, True)
+    assert not (tmp_path / "all").exists()
+
+
+def test_padding_needs_more_than_the_rounding_of_a_container(giblet, sample_film, tmp_path):
+    words = ["--codec", "tiny", "--incomplete", "pad", "--json"]
+    status, out, _ = giblet("extract", sample_film, "-o", tmp_path / "s", *words)
+    assert (status, json.loads(out)["n_trs"]) == (0, 20)
+
+
+def test_a_terminal_without_arrows_is_no_reason_to_fail(clip, tmp_path):
+    words = ["extract", str(clip), "-o", str(tmp_path / "s"), "--codec", "tiny"]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-m", "giblet", *words], capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["forensics_movie_hello.ogg", "small_mp4.mp4", "small_webm.webm"])
+def test_info_and_extract_tell_the_same_clock(giblet, realdata, tmp_path, name):
+    film = realdata / "video" / name
+    shown = json.loads(giblet("info", film, "--json")[1])["clocks"][0]
+    stored = json.loads(giblet("extract", film, "-o", tmp_path / "s", "--codec", "tiny", "--json")[1])["sound"]
+    assert shown["offset"] == stored["offset"]
+
+
 def test_codes_of_another_codec_do_not_hit(giblet, clip, tmp_path):
     random_encodec(num_filters=2, hidden_size=8).save_pretrained(tmp_path / "other")
     store = tmp_path / "store"
@@ -120,6 +164,8 @@ def test_several_films_and_one_bad_one(giblet, clip, sample_film, tmp_path):
         (["--codec", "./nowhere"], "no folder of a codec"),
         (["--codec", "tiny", "--tr", "0"], "above 0 s"),
         (["--codec", "tiny", "--tr", "soon"], "give a number"),
+        (["--codec", "tiny", "--tr", "0.001"], "shorter than a frame"),
+        (["--codec", "tiny", "--tr", "1e9"], "in seconds"),
         (["--codec", "tiny", "--tr", "5"], "less than one TR"),
         (["--codec", "tiny", "--start", "9"], "earlier start"),
         (["--codec", "tiny", "--features", "audio.codes,audio.smell"], "'audio.smell'"),

@@ -65,9 +65,9 @@ def reconstruct(
     StoreError, CodecError, MediaError, ParameterError
         If the store, its codec, the film or the output cannot be used. Nothing is left behind then.
     """
-    source = open_store(store)
     output = Path(output)
     _check_output(output, film, force)
+    source = open_store(store)
     if film is not None and file_digest(film) != source.provenance["film"]["sha256"]:
         raise MediaError(
             f"is not the film that {source.path} was made from ({source.provenance['film']['name']})",

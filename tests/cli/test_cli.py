@@ -215,7 +215,13 @@ def test_verbose_shows_stages_with_shapes(clip, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["extract", "nothing.mp4", "-o", "x"], ["extract", "{clip}", "-o", "x", "--codec", "./no"]]
+    "words",
+    [
+        ["--help"],
+        ["extract", "nothing.mp4", "-o", "x"],
+        ["extract", "{clip}", "-o", "x", "--codec", "./no"],
+        ["reconstruct", "x", "-o", "x.mp3"],
+    ],
 )
 def test_help_and_errors_answer_at_once(clip, words):
     def once() -> float:

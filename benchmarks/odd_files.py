@@ -13,6 +13,9 @@ from pathlib import Path
 
 def main() -> None:
     """Print the table."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        print("usage: python benchmarks/odd_files.py FOLDER, a folder of films and sound files", file=sys.stderr)
+        sys.exit(2)
     folder = Path(sys.argv[1])
     print("| file | status | what it said |")
     print("| --- | --- | --- |")

@@ -7,16 +7,23 @@ from typing import Annotated
 
 import typer
 
+from giblet.cli.options import Verbose
 from giblet.cli.progress import Bar
 from giblet.errors import MediaError, printable
 
 BANDWIDTHS = (1.5, 3.0, 6.0, 12.0)
+STORE = "sample_stimulus.giblet"
 
 
 def command(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("demo_output"),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the results: a new or empty one, or an earlier demo's.")
+    ] = Path("demo_output"),
+    verbose: Verbose = False,
 ) -> None:
     """Extract codes of the sample film, make sound of them again, and measure it."""
+    check_folder(output)
+
     from giblet.data import extract, open_store, reconstruct
     from giblet.data.rebuild import make_folder
     from giblet.media import AudioReader
@@ -25,7 +32,7 @@ def command(
 
     film = sample_film()
     make_folder(output / "results")
-    store = output / "sample_stimulus.giblet"
+    store = output / STORE
     with Bar() as bar:
         # The store of an earlier demo is replaced, so that the speed is measured each time.
         done = extract(film, store, codec="tiny", bandwidth=BANDWIDTHS[-1], progress=bar, force=is_store(store))
@@ -52,6 +59,29 @@ def command(
     typer.echo(f"speed           film to codes {encoding:.0f} × real time, decoding {decoding:.0f} × real time")
     typer.echo(f"film, decoded   {printable(str(again))}")
     typer.echo(f"store           {printable(str(store))}  (giblet info shows it; giblet.open_store reads it)")
+
+
+def check_folder(output: Path) -> None:
+    """Raise if results of the demo could replace files of somebody.
+
+    Parameters
+    ----------
+    output : Path
+        Folder for the results.
+
+    Raises
+    ------
+    MediaError
+        If it is a file, or a folder that holds something and not the store of an earlier demo.
+    """
+    from giblet.store import is_store
+
+    if output.exists() and not output.is_dir():
+        raise MediaError("is a file", "name a folder", output)
+    # Hidden files are what file browsers, or a demo that was killed, left behind.
+    if not output.exists() or is_store(output / STORE) or all(file.name[0] == "." for file in output.iterdir()):
+        return
+    raise MediaError("holds other files", "name a new folder, such as demo_output", output)
 
 
 def sample_film() -> Path:

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from giblet.cli.options import Json
-from giblet.errors import CodecError, MediaError
+from giblet.cli.extract import listed_gaps
+from giblet.cli.options import Json, Verbose
+from giblet.errors import CodecError, MediaError, printable
+
+# What a folder holds that was meant as a store, or as a codec.
+STORE_FILES, CODEC_FILES = ("manifest.json", "zarr.json"), ("config.json", "model.safetensors", "pytorch_model.bin")
+
+UNITS = {
+    "announced_duration": "s",
+    "bandwidth": "kbps",
+    "bytes": "bytes",
+    "duration": "s",
+    "duration_with_padding": "s",
+    "frame_rate": "frames/s",
+    "height": "pixels",
+    "hop": "samples",
+    "hop_length": "samples",
+    "n_fft": "samples",
+    "offset": "s",
+    "picture_start": "s",
+    "rate": "pictures/s",
+    "sample_rate": "Hz",
+    "segment": "samples",
+    "segment_seconds": "s",
+    "sound_start": "s",
+    "source_rate": "Hz",
+    "start": "s",
+    "stride": "samples",
+    "tr": "s",
+    "weights_bytes": "bytes",
+    "width": "pixels",
+}
 
 
 def command(
     file: Annotated[str, typer.Argument(help="A film, a sound file, a store, or a codec.", show_default=False)],
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show what FILE holds: streams and their clocks, parameters, codebooks, frame rate."""
     about = describe(file)
@@ -43,22 +76,44 @@ def describe(file: str) -> dict[str, Any]:
     GibletError
         If it is none of them.
     """
-    from giblet.store import is_store, read_manifest
+    if os.path.isdir(file):  # noqa: PTH112 - names that no file system takes make Path raise here
+        return _folder(file)
+    if os.path.lexists(file):
+        return _media(Path(file))
+    try:
+        return _codec(file)
+    except CodecError as error:
+        raise MediaError(
+            "there is no such file or store, and no codec of that name could be had",
+            "check the name, and for a codec from the hub the network",
+            file,
+        ) from error
+
+
+def _folder(file: str) -> dict[str, Any]:
+    from giblet.store import read_manifest
 
     path = Path(file)
-    if path.is_file():
-        return _media(path)
-    if is_store(path):
+    if any((path / name).exists() for name in STORE_FILES):
         manifest = read_manifest(path)
         return {"kind": "store", "path": file, "key": manifest["key"], "arrays": manifest["arrays"]} | (
             manifest["provenance"]
         )
-    return _codec(file)
+    try:
+        return _codec(file)
+    except CodecError as error:
+        if any((path / name).exists() for name in CODEC_FILES):
+            raise
+        raise MediaError(
+            "is a folder that holds neither a store nor a codec", "name a file, a store or a codec", file
+        ) from error
 
 
 def _media(path: Path) -> dict[str, Any]:
+    from giblet.data.checks import check_file
     from giblet.media.probe import probe
 
+    check_file(path)
     found = probe(path)
     about = {"kind": "film" if found.pictures else "sound"} | found.to_dict()
     about["clocks"] = [_clock(path, track.track) for track in found.audio]
@@ -83,42 +138,15 @@ def _clock(path: Path, track: int) -> dict[str, Any]:
 
 def _codec(name: str) -> dict[str, Any]:
     from giblet.codecs.catalog import WEIGHTS, find_codec
+    from giblet.codecs.weights import SAFETENSORS, weight_shapes
 
-    try:
-        spec = find_codec(name)
-    except CodecError as error:
-        if Path(name).is_dir() or "/" not in name:
-            raise MediaError(
-                "is no film, sound file, store or codec", "check the name, or see giblet info --help", path=name
-            ) from error
-        raise
+    spec = find_codec(name)
     assert spec.folder is not None
     weights = next(spec.folder / file for file in WEIGHTS if (spec.folder / file).is_file())
-    return {
-        "kind": "codec",
-        **spec.to_dict(),
-        "weights_bytes": weights.stat().st_size,
-        **({"parameters": _count(weights)} if weights.suffix == ".safetensors" else {}),
-    }
-
-
-def _count(weights: Path) -> int:
-    from safetensors import safe_open
-
-    from giblet.errors import CodecError
-
-    try:
-        with safe_open(weights, framework="numpy") as file:
-            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - no mapping
-    except Exception as error:  # safetensors has an error type of its own for each kind of damage.
-        raise CodecError("the weights cannot be read", "save or download the model again", weights) from error
-    total = 0
-    for shape in shapes:
-        size = 1
-        for length in shape:
-            size *= length
-        total += size
-    return total
+    counted = {}
+    if weights.name == SAFETENSORS:
+        counted["parameters"] = sum(math.prod(shape) for shape in weight_shapes(weights).values())
+    return {"kind": "codec", **spec.to_dict(), "weights_bytes": weights.stat().st_size, **counted}
 
 
 def lines(about: dict[str, Any], indent: str = "") -> list[str]:
@@ -139,12 +167,21 @@ def lines(about: dict[str, Any], indent: str = "") -> list[str]:
     out = []
     for name, value in about.items():
         if isinstance(value, dict) and value:
+            if name == "codebooks" and all(isinstance(item, int) for item in value.values()):
+                value = {f"{bandwidth} kbps": number for bandwidth, number in value.items()}
             out += [f"{indent}{name}:", *lines(value, indent + "  ")]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             for i, item in enumerate(value):
                 out += [f"{indent}{name} {i}:", *lines(item, indent + "  ")]
-        elif isinstance(value, float):
-            out.append(f"{indent}{name}: {value:.6g}")
         elif value is not None:
-            out.append(f"{indent}{name}: {value}")
+            out.append(f"{indent}{name}: {_shown(name, value)}")
     return out
+
+
+def _shown(name: str, value: Any) -> str:
+    if value in ([], {}):
+        return "none"
+    if name == "gaps":
+        return listed_gaps(value)
+    text = f"{value:.6g}" if isinstance(value, float) else printable(str(value))
+    return f"{text} {UNITS[name]}" if name in UNITS else text

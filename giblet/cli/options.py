@@ -2,16 +2,69 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Bandwidth = Annotated[float, typer.Option("-b", "--bandwidth", help="Kilobits per second.")]
+from giblet.errors import ParameterError
+
+
+def _show_stages(wanted: bool) -> None:
+    # The option stands before or after the command; neither place takes back what the other one asked for.
+    if wanted:
+        logging.getLogger("giblet").setLevel(logging.DEBUG)
+
+
+Bandwidth = Annotated[
+    str,
+    typer.Option(
+        "-b",
+        "--bandwidth",
+        metavar="KBPS",
+        help="Kilobits per second: 1.5, 3, 6, 12 or 24 with facebook/encodec_24khz, 3, 6, 12 or 24 with "
+        "facebook/encodec_48khz, 1.5, 3, 6 or 12 with tiny; giblet info CODEC lists those of any other.",
+    ),
+]
 Codec = Annotated[
     str, typer.Option("--codec", help="Hub name, a folder saved by transformers, or tiny, which is built in.")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto (CUDA where there is one), cpu, cuda.")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto (CUDA where there is one), cpu, cuda, cuda:N for GPU number N, or mps.")
+]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.", show_default=False)]
+Verbose = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Show each stage, with the shapes.", callback=_show_stages),
+]
+
+
+def as_count(text: str | None, option: str) -> int | None:
+    """Return the whole number that an option was given.
+
+    Parameters
+    ----------
+    text : str or None
+        What was written; None if the option was not given.
+    option : str
+        Its name, for the message.
+
+    Returns
+    -------
+    int or None
+        The number.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ParameterError(f"{option} is {text!r}", "give a whole number") from None

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from giblet.codecs.weights import SAFETENSORS, weight_shapes
 from giblet.errors import CodecError, ParameterError
 from giblet.timeline import FrameLayout
 
 PRETRAINED = Path(__file__).parent / "pretrained"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+WEIGHTS = (SAFETENSORS, "pytorch_model.bin")
 
 # What transformers' EncodecConfig assumes where a config.json is silent.
 DEFAULTS: dict[str, Any] = {
@@ -183,14 +184,32 @@ def find_codec(source: str | os.PathLike[str]) -> CodecSpec:
         If there is no such codec, or it is none that giblet runs.
     """
     text = os.fspath(source)
-    if (PRETRAINED / text / "config.json").is_file() and "/" not in text:
+    if text in (folder.name for folder in PRETRAINED.iterdir()):
         return read_spec(PRETRAINED / text, name=text, source=text)
-    folder = Path(text).expanduser()
-    if folder.is_dir():
-        return read_spec(folder, name=folder.resolve().name, source=str(folder.resolve()))
-    if folder.exists() or text.startswith((".", "/", "~")) or text.count("/") > 1:
+    try:
+        folder = Path(text).expanduser().resolve()
+        is_folder, is_there = folder.is_dir(), folder.exists()
+    except (OSError, RuntimeError) as error:  # Names that no file system takes, and users that there are not.
+        reason = getattr(error, "strerror", None) or error
+        raise CodecError(f"cannot be looked for ({reason})", "check the name", path=text) from error
+    if is_folder:
+        return read_spec(folder, name=folder.name, source=str(folder))
+    if is_there:
         raise CodecError("is no folder of a codec", f"name a folder with config.json and {WEIGHTS[0]}", path=text)
-    return read_spec(_hub_folder(text), name=text, source=text)
+    no_folder = CodecError("there is no such folder", "check the name of the codec's folder", path=text)
+    n_parts = len(Path(text).parts)
+    if text.startswith((".", "/", "~")) or text.endswith("/") or n_parts > 2:
+        raise no_folder
+    if n_parts == 1:
+        raise CodecError(
+            f"there is no built-in codec and no folder {text!r}",
+            "use --codec tiny, or name a folder saved by transformers, or a model of the hub as owner/name",
+        )
+    try:
+        return read_spec(_hub_folder(text), name=text, source=text)
+    except CodecError as error:
+        # On the hub a codec is called owner/name; where owner is a folder here, a path was meant.
+        raise no_folder if Path(text).parent.is_dir() else error from None
 
 
 def read_spec(folder: Path, name: str, source: str) -> CodecSpec:
@@ -211,12 +230,16 @@ def read_spec(folder: Path, name: str, source: str) -> CodecSpec:
     Raises
     ------
     CodecError
-        If a file is missing or does not describe an EnCodec.
+        If a file is missing, does not describe an EnCodec, or holds damaged weights.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except OSError:
+    except FileNotFoundError:
         raise CodecError("has no config.json", "name a folder saved by transformers", path=folder) from None
+    except OSError as error:
+        raise CodecError(
+            f"its config.json cannot be read ({error.strerror})", "check the folder and its permissions", path=folder
+        ) from None
     except (ValueError, RecursionError):
         raise CodecError("its config.json cannot be read", "save the model again", path=folder) from None
     kind = config.get("model_type") if isinstance(config, dict) else None
@@ -229,23 +252,30 @@ def read_spec(folder: Path, name: str, source: str) -> CodecSpec:
         spec.to_dict()
     except (TypeError, ValueError, ZeroDivisionError, IndexError):
         raise CodecError("its config.json holds values that fit no EnCodec", "save the model again", folder) from None
+    if (folder / SAFETENSORS).is_file():
+        weight_shapes(folder / SAFETENSORS)
     return spec
 
 
 def _hub_folder(name: str) -> Path:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    unavailable = CodecError(
+        f"there is no folder {name!r} and no such codec in the local cache, and it could not be downloaded",
+        "connect to the network once, or name a folder saved by transformers, or use --codec tiny",
+    )
+    # The hub's client takes long to load, so what can be said without it comes first.
+    if not Path(HF_HUB_CACHE, f"models--{name.replace('/', '--')}").is_dir() and not _hub_answers():
+        raise unavailable
     from huggingface_hub import snapshot_download, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    unavailable = CodecError(
-        f"the codec {name!r} is neither built in, nor a folder, nor in the local cache, and could not be downloaded",
-        "connect to the network once, or name a folder saved by transformers, or use --codec tiny",
-    )
     try:
         for weights in WEIGHTS:
             cached = try_to_load_from_cache(name, weights)
             if isinstance(cached, str) and Path(cached).with_name("config.json").is_file():
                 return Path(cached).parent
-        if "/" not in name or not _hub_answers():
+        if not _hub_answers():
             raise unavailable
         return Path(snapshot_download(name, allow_patterns=["config.json", WEIGHTS[0]]))
     except (OSError, HFValidationError) as error:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from giblet.codecs.catalog import DEFAULTS, CodecSpec, find_codec
+from giblet.codecs.weights import TRAINING_BUFFERS
 from giblet.errors import CodecError, ParameterError
 
 if TYPE_CHECKING:
     from giblet.codecs.base import Codec
 
 log = logging.getLogger(__name__)
+
+DEVICES = re.compile(r"auto|cpu|cuda(:\d{1,3})?|mps")
 
 
 def load_codec(codec: Any, device: str = "auto") -> Codec:
@@ -27,7 +32,7 @@ def load_codec(codec: Any, device: str = "auto") -> Codec:
         ``"tiny"``, a folder saved by transformers, the name of a model on the Hugging Face hub, a model in memory,
         or a loaded codec (returned as it is).
     device : str
-        ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"`` or another torch device.
+        ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
 
     Returns
     -------
@@ -41,6 +46,7 @@ def load_codec(codec: Any, device: str = "auto") -> Codec:
     ParameterError
         If the device is unknown or absent.
     """
+    check_device(device)
     if isinstance(codec, (str, os.PathLike)):
         return load_spec(find_codec(codec), device)
     if hasattr(codec, "layout") and hasattr(codec, "encoder"):
@@ -73,13 +79,16 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     ------
     CodecError
         If the weights cannot be read or do not fit.
+    ParameterError
+        If the device is unknown or absent.
     """
+    # Before transformers, which takes seconds to load.
+    device = pick_device(device)
     import torch
     from transformers import EncodecModel
 
-    from giblet.codecs.encodec.codec import TRAINING_BUFFERS, EncodecCodec
+    from giblet.codecs.encodec.codec import EncodecCodec
 
-    device = pick_device(device)
     try:
         with _quiet_transformers():
             model, report = EncodecModel.from_pretrained(
@@ -101,13 +110,36 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     return EncodecCodec(model, spec, device)
 
 
+def check_device(device: str) -> None:
+    """Raise if a device cannot be, as far as is known without torch.
+
+    Parameters
+    ----------
+    device : str
+        As in `load_codec`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such name, or the installed torch knows no CUDA.
+    """
+    if DEVICES.fullmatch(device) is None:
+        raise ParameterError(
+            f"there is no device {device!r}", "use auto, cpu, cuda, cuda:N (the number of a GPU) or mps"
+        )
+    if device.startswith("cuda") and importlib.metadata.version("torch").endswith("+cpu"):
+        raise ParameterError(
+            f"the device {device!r} is not available, for torch was installed without CUDA", "use auto or cpu"
+        )
+
+
 def pick_device(device: str) -> str:
     """Return the torch device that a name stands for.
 
     Parameters
     ----------
     device : str
-        ``"auto"`` or a torch device.
+        As in `load_codec`.
 
     Returns
     -------
@@ -117,8 +149,9 @@ def pick_device(device: str) -> str:
     Raises
     ------
     ParameterError
-        If torch does not know it or it is not there.
+        If there is no such name, or the device is not there.
     """
+    check_device(device)
     import torch
 
     if device == "auto":

@@ -1,8 +1,32 @@
 """What people import: features of films on fMRI volumes."""
 
-from giblet.data.audio import AudioProcessor
-from giblet.data.extraction import Extraction, extract
-from giblet.data.reconstruction import reconstruct
-from giblet.data.store import FeatureStore, open_store
+from __future__ import annotations
 
-__all__ = ["AudioProcessor", "Extraction", "FeatureStore", "extract", "open_store", "reconstruct"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from giblet.data.audio import AudioProcessor
+    from giblet.data.extraction import extract
+    from giblet.data.outcome import Extraction, Reconstruction
+    from giblet.data.reconstruction import reconstruct
+    from giblet.data.store import FeatureStore, open_store
+
+__all__ = ["AudioProcessor", "Extraction", "FeatureStore", "Reconstruction", "extract", "open_store", "reconstruct"]
+
+_HOMES = {
+    "AudioProcessor": "audio",
+    "Extraction": "outcome",
+    "FeatureStore": "store",
+    "Reconstruction": "outcome",
+    "extract": "extraction",
+    "open_store": "store",
+    "reconstruct": "reconstruction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up on first use: what the command line says about a setting needs no decoder of films.
+    if name in _HOMES:
+        return getattr(import_module(f"giblet.data.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'giblet.data' has no attribute {name!r}")

@@ -7,49 +7,42 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import giblet
-from giblet.alignment import n_columns
-from giblet.codecs import Codec, as_bandwidth, find_codec, load_codec
+from giblet.codecs import Codec, load_codec
+from giblet.codecs.weights import file_fingerprint
+from giblet.data.checks import check_settings
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings
+from giblet.data.outcome import Extraction
 from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import CodecError, StoreError
 from giblet.features import KINDS, check_features, latents
 from giblet.progress import SILENT, Progress
-from giblet.store import StoreWriter, content_key, file_digest, is_store, read_manifest, stored_key, verify
-from giblet.timeline import Seconds, TRGrid
+from giblet.store import (
+    StoreTakenError,
+    StoreWriter,
+    check_output,
+    content_key,
+    file_digest,
+    is_store,
+    read_manifest,
+    stored_key,
+    verify,
+)
+from giblet.timeline import Seconds
 
 log = logging.getLogger(__name__)
 
 # Part of every key: raise it when the same film and settings give other arrays.
 RECIPE = 1
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """What became of an extraction.
-
-    Attributes
-    ----------
-    path : Path
-        The store.
-    hit : bool
-        Whether it was there already, made from the same film with the same settings.
-    provenance : dict
-        The store's provenance: film, sound, codec, view.
-    """
-
-    path: Path
-    hit: bool
-    provenance: dict[str, Any]
+_LIBRARIES = ("av", "soxr", "torch", "transformers")
 
 
 def extract(
@@ -116,16 +109,10 @@ def extract(
     request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
     wants_codes = bool({"audio.codes", "audio.latents"} & set(names))
     output = Path(output)
-    _refuse_foreign(output)
-    # Whatever is wrong is said before a model is fetched and loaded.
+    # Whatever is wrong is said before a film is read, and a model fetched and loaded.
+    check_output(output, force)
     look_at_sound(film, request, audio_track)
-    bandwidth = as_bandwidth(bandwidth)
-    if wants_codes and isinstance(codec, (str, os.PathLike)):
-        spec = find_codec(codec)
-        spec.n_codebooks(bandwidth)
-        n_columns(spec.layout, TRGrid(request.tr, 0), "floor")
-    if "audio.mel" in names:
-        n_columns(MelSettings().layout, TRGrid(request.tr, 0), "floor")
+    bandwidth, spec = check_settings(names, request, codec, bandwidth, device)
     before = _state(film)
     asked = {
         "recipe": RECIPE,
@@ -140,43 +127,56 @@ def extract(
         raise StoreError(
             "holds another film or other settings", "choose another output, or replace it with --force", output
         )
+    there = not force and is_store(output)
+    # Loading a codec takes seconds; the file of its weights tells sooner whether its codes are there already.
+    known = file_fingerprint(spec) if there and spec is not None else None
+    if known is not None and stored_key(output) == content_key(recipe=recipe_key, codec=known):
+        return _hit(output)
     loaded: Codec | None = load_codec(codec, device) if wants_codes else None
     key = content_key(recipe=recipe_key, codec=loaded and loaded.fingerprint)
-    if not force and stored_key(output) == key:
-        if damaged := verify(output):
-            raise StoreError(
-                f"holds this already, but {len(damaged)} of its files are damaged", "replace it with --force", output
-            )
-        log.debug("%s holds this already", output)
-        return Extraction(output, True, read_manifest(output)["provenance"])
+    if there:
+        if stored_key(output) != key:
+            raise StoreError("was made by another codec", "choose another output, or replace it with --force", output)
+        return _hit(output)
     make_folder(output)
-
-    with StoreWriter(output, force=force) as store:
-        provenance: dict[str, Any] = {
-            "giblet": giblet.__version__,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "recipe_key": recipe_key,
-            "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
-            "features": list(names),
-            "view": request.to_dict(),
-            "versions": {name: importlib.metadata.version(name) for name in ("av", "soxr", "torch", "transformers")},
-        }
-        if loaded is not None:
-            blocks = FilmCodes(film, loaded, bandwidth, request, track=audio_track, progress=progress)
-            provenance |= _store_codes(store, blocks, loaded, bandwidth, keep_latents="audio.latents" in names)
-        if "audio.mel" in names:
-            mel = FilmMel(film, MelSettings(), request, track=audio_track, progress=progress)
-            provenance |= _store_mel(store, mel)
-        if _state(film) != before:
-            raise StoreError("the film changed while it was read", "extract it again", film)
-        store.attrs["giblet"] = giblet.__version__
-        store.commit(provenance, key)
+    try:
+        with StoreWriter(output, force=force) as store:
+            provenance: dict[str, Any] = {
+                "giblet": giblet.__version__,
+                "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                "recipe_key": recipe_key,
+                "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
+                "features": list(names),
+                "view": request.to_dict(),
+                "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            }
+            if loaded is not None:
+                blocks = FilmCodes(film, loaded, bandwidth, request, track=audio_track, progress=progress)
+                provenance |= _store_codes(store, blocks, loaded, bandwidth, keep_latents="audio.latents" in names)
+            if "audio.mel" in names:
+                mel = FilmMel(film, MelSettings(), request, track=audio_track, progress=progress)
+                provenance |= _store_mel(store, mel)
+            if _state(film) != before:
+                raise StoreError("the film changed while it was read", "extract it again", film)
+            store.attrs["giblet"] = giblet.__version__
+            store.commit(provenance, key)
+    except StoreTakenError as taken:
+        if stored_key(output) == key:
+            log.debug("another process stored the same in %s meanwhile", output)
+            return Extraction(output, True, read_manifest(output)["provenance"])
+        raise StoreError(
+            "another store was written there meanwhile", "choose another output, or replace it with --force", output
+        ) from taken
     return Extraction(output, False, provenance)
 
 
-def _refuse_foreign(output: Path) -> None:
-    if output.exists() and not is_store(output) and (output.is_file() or any(output.iterdir())):
-        raise StoreError("is there already and is no store", "choose another output", output)
+def _hit(output: Path) -> Extraction:
+    if damaged := verify(output):
+        raise StoreError(
+            f"holds this already, but {len(damaged)} of its files are damaged", "replace it with --force", output
+        )
+    log.debug("%s holds this already", output)
+    return Extraction(output, True, read_manifest(output)["provenance"])
 
 
 def _state(film: str | os.PathLike[str]) -> tuple[int, int]:

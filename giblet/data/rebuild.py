@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from giblet.data.metadata import TRRows
 from giblet.errors import CodecError, MediaError, ParameterError
 from giblet.media import SoundWriter
 from giblet.progress import SILENT, Progress, stage
+from giblet.store import refuse_inside_store
 from giblet.timeline import FrameLayout, TRGrid, whole
+from giblet.workfolder import check_place, reason
 
 
 def unflatten(features: np.ndarray, n_codebooks: int | None, n_columns: int) -> np.ndarray:
@@ -171,6 +174,15 @@ def placed(blocks: Iterable[np.ndarray], lead: int, n_samples: int, channels: in
         yield np.zeros((channels, left), np.float32)
 
 
+@contextmanager
+def explained(output: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn errors of the file system into a MediaError about ``output``."""
+    try:
+        yield
+    except OSError as error:
+        raise MediaError(f"cannot be written ({reason(error)})", "choose another place", output) from error
+
+
 def make_folder(output: str | os.PathLike[str]) -> None:
     """Make the folder that a file is to lie in.
 
@@ -184,12 +196,28 @@ def make_folder(output: str | os.PathLike[str]) -> None:
     MediaError
         If that cannot be done.
     """
-    try:
+    with explained(output):
         Path(output).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(
-            f"its folder cannot be made ({error.strerror})", "choose another place", os.fspath(output)
-        ) from error
+
+
+def check_output(output: str | os.PathLike[str]) -> None:
+    """Raise at once what writing a file would raise because of its place.
+
+    Parameters
+    ----------
+    output : str or os.PathLike
+        The file; folders above it need not exist yet.
+
+    Raises
+    ------
+    MediaError
+        If nothing can be written there.
+    StoreError
+        If it lies inside a store.
+    """
+    refuse_inside_store(output)
+    with explained(output):
+        check_place(Path(output).absolute())
 
 
 def write_sound(
@@ -221,9 +249,10 @@ def write_sound(
 
     Raises
     ------
-    MediaError
-        If the file cannot be written.
+    MediaError, StoreError
+        If the file cannot be written, or lies inside a store.
     """
+    check_output(output)
     make_folder(output)
     with SoundWriter(output, sample_rate, channels, force=force) as writer, stage(progress, "decoding", total):
         for block in blocks:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from giblet.codecs import Codec, decode_blocks, load_codec
 from giblet.data.extraction import check_same_codec
-from giblet.data.rebuild import placed, write_sound
+from giblet.data.outcome import Reconstruction
+from giblet.data.rebuild import check_output, explained, placed, write_sound
 from giblet.data.store import FeatureStore, open_store
 from giblet.errors import CodecError, MediaError, ParameterError, StoreError
-from giblet.media import FILM_ENDINGS, SOUND_ENDINGS, replace_sound
+from giblet.media import FILM_ENDINGS, SOUND_ENDINGS, check_picture, replace_sound
 from giblet.progress import SILENT, Progress
 from giblet.spectral import mel_to_audio
 from giblet.store import file_digest
+from giblet.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def reconstruct(
     device: str = "auto",
     force: bool = False,
     progress: Progress = SILENT,
-) -> float:
+) -> Reconstruction:
     """Turn a store back into sound.
 
     Parameters
@@ -57,8 +57,8 @@ def reconstruct(
 
     Returns
     -------
-    float
-        Seconds of sound written.
+    Reconstruction
+        How long sound and picture are.
 
     Raises
     ------
@@ -75,22 +75,13 @@ def reconstruct(
             film,
         )
     if film is None:
-        return _write(source, output, codec, bandwidth, device, force, progress)
-    with _folder_beside(output) as folder:
-        sound = Path(folder) / "sound.wav"
+        return Reconstruction(output, _write(source, output, codec, bandwidth, device, force, progress))
+    with ExitStack() as stack:
+        with explained(output):
+            folder = stack.enter_context(WorkFolder(output.absolute()))
+        sound = folder.path / "sound.wav"
         seconds = _write(source, sound, codec, bandwidth, device, force, progress)
-        replace_sound(film, sound, output, force=force)
-    return seconds
-
-
-@contextmanager
-def _folder_beside(output: Path) -> Iterator[str]:
-    try:
-        folder = tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=f".{output.name}.")
-    except OSError as error:
-        raise MediaError(f"cannot be written ({error.strerror})", "choose another folder", output) from error
-    with folder:
-        yield folder.name
+        return Reconstruction(output, seconds, replace_sound(film, sound, output, force=force))
 
 
 def _check_output(output: Path, film: str | os.PathLike[str] | None, force: bool) -> None:
@@ -101,10 +92,13 @@ def _check_output(output: Path, film: str | os.PathLike[str] | None, force: bool
         raise ParameterError(f"the ending of {output.name} is not supported here", f"use {', '.join(sorted(wanted))}")
     if output.exists() and not force:
         raise MediaError("is there already", "choose another name, or replace it with --force", output)
-    if not output.resolve().parent.is_dir():
+    if not output.resolve().parent.exists():
         raise MediaError("its folder does not exist", "make the folder first", output)
     if film is not None and output.exists() and output.samefile(film):
         raise MediaError("is the film itself", "choose another name for the output", output)
+    check_output(output)
+    if film is not None:
+        check_picture(film, output)
 
 
 def _write(

@@ -1,6 +1,6 @@
 """A path becomes blocks of samples on the film's clock; samples become a file, or the sound of a film."""
 
-from giblet.media.mux import FILM_ENDINGS, replace_sound
+from giblet.media.mux import FILM_ENDINGS, check_picture, replace_sound
 from giblet.media.probe import FilmClock, MediaInfo, film_clock, picture_start
 from giblet.media.reader import AudioReader, ClockReport
 from giblet.media.samples import AudioSamples
@@ -15,6 +15,7 @@ __all__ = [
     "FilmClock",
     "MediaInfo",
     "SoundWriter",
+    "check_picture",
     "film_clock",
     "picture_start",
     "replace_sound",

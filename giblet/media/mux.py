@@ -8,6 +8,7 @@ where a film's picture does not begin with its earliest packet.
 from __future__ import annotations
 
 import heapq
+import io
 import logging
 import os
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def replace_sound(
     output: str | os.PathLike[str],
     force: bool = False,
     progress: Progress = SILENT,
-) -> None:
+) -> float:
     """Write a film with the picture of one file and the sound of another.
 
     The packets of the picture are copied as they are. The sound's first sample is heard when the first picture is
@@ -67,38 +68,81 @@ def replace_sound(
     progress : Progress, optional
         Watches, in seconds of sound.
 
+    Returns
+    -------
+    float
+        Seconds that the picture lasts.
+
     Raises
     ------
     MediaError
         If a file cannot be read, the film has no picture, the output's name is taken or its ending unknown, or the
         new container cannot hold the picture.
     """
-    ending = Path(output).suffix.lower()
-    if ending not in _CODECS:
-        raise MediaError("its name does not end as a film's", f"end it in {', '.join(_CODECS)}", output)
-    zero = picture_start(film)
-    if zero is None:
-        raise MediaError("has no picture that can be decoded", "name a film", film)
-    channels, rate = _form(sound, _CODECS[ending])
+    codec, zero = _codec(output), _zero(film)
+    channels, rate = _form(sound, codec)
     with (
         Publication(output, force) as publication,
         open_media(film) as source,
         AudioReader(sound, channels=channels, sample_rate=rate) as reader,
     ):
         picture = picture_streams(source)[0]
+        end = Fraction(0)
         progress.begin("film", reader.duration_hint)
         try:
             with av.open(os.fspath(publication.temporary.absolute()), "w") as target:
-                copied, heard = _begin(target, picture, _CODECS[ending], reader, output)
+                copied, heard = _begin(target, picture, codec, reader.sample_rate, reader.channels, output)
                 packets = (_copied(source, picture, copied, zero), _encoded(reader, heard, progress))
                 for packet in heapq.merge(*packets, key=_decoding_time):
+                    if packet.stream is copied:
+                        end = max(end, _end(packet))
                     target.mux(packet)
         except av.error.FFmpegError as error:
             remedy = "check the space on the disk, or end its name in .mkv"
             raise MediaError(f"cannot be written ({error.strerror})", remedy, output) from error
         finally:
             progress.end()
-    logger.debug("wrote %s: picture of %s from %s s on, sound of %s", output, film, zero, sound)
+    logger.debug("wrote %s: %s s of picture of %s from %s s on, sound of %s", output, end, film, zero, sound)
+    return float(end)
+
+
+def check_picture(film: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
+    """Raise what `replace_sound` would raise because of film and ending, before there is any sound.
+
+    Parameters
+    ----------
+    film : str or os.PathLike
+        The film whose picture is to be kept.
+    output : str or os.PathLike
+        Name of the new film; nothing is written.
+
+    Raises
+    ------
+    MediaError
+        If the film cannot be read or has no picture, the ending is unknown, or such a film cannot hold the picture.
+    """
+    codec = _codec(output)
+    _zero(film)
+    trial = io.BytesIO()
+    trial.name = f"trial{Path(output).suffix.lower()}"
+    with open_media(film) as source, av.open(trial, "w") as target:
+        _begin(target, picture_streams(source)[0], codec, _OPUS_RATE, 2, output)
+
+
+def _codec(output: str | os.PathLike[str]) -> str:
+    """Return the codec for the sound of a film by the ending of its name."""
+    ending = Path(output).suffix.lower()
+    if ending not in _CODECS:
+        raise MediaError("its name does not end as a film's", f"end it in {', '.join(_CODECS)}", output)
+    return _CODECS[ending]
+
+
+def _zero(film: str | os.PathLike[str]) -> Fraction:
+    """Return when the first picture is shown, on the container's clock in seconds."""
+    zero = picture_start(film)
+    if zero is None:
+        raise MediaError("has no picture that can be decoded", "name a film", film)
+    return zero
 
 
 def _form(sound: str | os.PathLike[str], codec: str) -> tuple[int, int | None]:
@@ -111,14 +155,19 @@ def _form(sound: str | os.PathLike[str], codec: str) -> tuple[int, int | None]:
 
 
 def _begin(
-    target: OutputContainer, picture: VideoStream, codec: str, reader: AudioReader, output: str | os.PathLike[str]
+    target: OutputContainer,
+    picture: VideoStream,
+    codec: str,
+    rate: int,
+    channels: int,
+    output: str | os.PathLike[str],
 ) -> tuple[VideoStream, AudioStream]:
     """Add the streams of picture and sound to the new film, and write its header."""
     try:
         copied = target.add_stream_from_template(picture, opaque=True)
-        heard = cast(AudioStream, target.add_stream(codec, rate=reader.sample_rate))
-        heard.layout = "mono" if reader.channels == 1 else "stereo"
-        heard.bit_rate = _BITS_PER_CHANNEL * reader.channels
+        heard = cast(AudioStream, target.add_stream(codec, rate=rate))
+        heard.layout = "mono" if channels == 1 else "stereo"
+        heard.bit_rate = _BITS_PER_CHANNEL * channels
         target.start_encoding()
     except (av.error.FFmpegError, ValueError) as error:
         problem = f"a film of this kind cannot hold {picture.codec_context.name} pictures"
@@ -130,6 +179,11 @@ def _decoding_time(packet: Packet) -> Fraction:
     """Return when a packet is needed, in seconds."""
     ticks = packet.pts if packet.dts is None else packet.dts
     return Fraction(0) if ticks is None else ticks * packet.time_base
+
+
+def _end(packet: Packet) -> Fraction:
+    """Return when a packet's picture is no longer shown, in seconds."""
+    return Fraction(0) if packet.pts is None else (packet.pts + (packet.duration or 0)) * packet.time_base
 
 
 def _copied(source: InputContainer, picture: VideoStream, copied: VideoStream, zero: Fraction) -> Iterator[Packet]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from giblet.errors import MediaError
+from giblet.workfolder import WorkFolder, reason
 
 
 class Publication:
     """A file under construction: complete and under its name, or not there at all.
 
-    It is written under a temporary name in the same folder. Leaving the ``with`` block renames it, leaving by an
-    exception removes it.
+    It is written in a hidden folder beside it. Leaving the ``with`` block puts it in place, leaving by an exception
+    removes it; what a killed process left, the next one removes that writes the same file.
 
     Parameters
     ----------
@@ -29,30 +31,33 @@ class Publication:
     path : str
         Name of the finished file.
     temporary : pathlib.Path
-        Where to write it meanwhile, with the same ending.
+        Where to write it in the ``with`` block, under the same name.
 
     Raises
     ------
     MediaError
-        If the name is taken, or its folder is not there.
+        If the name is taken, its folder is not there, or, on entry, cannot be written to.
     """
 
     def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
         self.path = os.fspath(path)
-        self._target = Path(path)
+        self._target = Path(path).absolute()
         self._force = force
         if self._target.is_dir():
             raise MediaError("is a folder", "name a file", path)
         if not self._target.parent.is_dir():
             raise MediaError("its folder does not exist", "create the folder first", path)
         self._refuse_existing()
-        self.temporary = self._target.with_name(f".{secrets.token_hex(6)}.part{self._target.suffix}")
+        self._folder = WorkFolder(self._target)
+        self.temporary = self._folder.path / self._target.name
 
     def _refuse_existing(self) -> None:
         if self._target.exists() and not self._force:
             raise MediaError("exists already", "choose another name, or replace it with --force", self.path)
 
     def __enter__(self) -> Self:
+        with self._explained():
+            self._folder.__enter__()
         return self
 
     def __exit__(
@@ -61,8 +66,14 @@ class Publication:
         try:
             if kind is None:
                 self._refuse_existing()
-                self.temporary.replace(self._target)
-        except OSError as problem:
-            raise MediaError(f"cannot be written ({problem.strerror})", "choose another name", self.path) from problem
+                with self._explained():
+                    self.temporary.replace(self._target)
         finally:
-            self.temporary.unlink(missing_ok=True)
+            self._folder.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(f"cannot be written ({reason(error)})", "choose another place", self.path) from error

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from giblet.store.keys import content_key, file_digest
 from giblet.store.manifest import FORMAT_VERSION
+from giblet.store.partial import StoreTakenError, check_output, refuse_inside_store
 from giblet.store.reader import is_store, open_dataset, open_group, read_manifest, stored_key, verify
 from giblet.store.writer import StoreWriter
 
 __all__ = [
     "FORMAT_VERSION",
+    "StoreTakenError",
     "StoreWriter",
+    "check_output",
     "content_key",
     "file_digest",
     "is_store",
     "open_dataset",
     "open_group",
     "read_manifest",
+    "refuse_inside_store",
     "stored_key",
     "verify",
 ]

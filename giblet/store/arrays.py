@@ -17,23 +17,22 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore
 
-from giblet.store.manifest import MANIFEST
-
 logger = logging.getLogger(__name__)
 
 LONGEST_CHUNK = 75 * 600
 """Steps along the growing dimension in one chunk: ten minutes of codes at 75 per second."""
 LARGEST_CHUNK = 4 * 2**20
 """Bytes in one chunk before compression, which shortens the chunks of wide arrays."""
+_METADATA = "zarr.json"
 
 
 class StoreFolder(LocalStore):
-    """A local zarr store that does not list the manifest, about which zarr would warn."""
+    """A local zarr store that lists nothing but what is zarr's, for zarr warns about manifest and foreign files."""
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield what lies under ``prefix``."""
         async for name in super().list_dir(prefix):
-            if prefix or name != MANIFEST:
+            if prefix or name == _METADATA or (self.root / name / _METADATA).is_file():
                 yield name
 
 

@@ -20,8 +20,10 @@ LARGEST = 16 * 2**20
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FILE = rf"{_NAME}(?:/{_NAME})*"
 _SHA256 = r"[0-9a-f]{64}"
-# What file browsers leave behind in folders that they show.
-_DEBRIS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+# What file browsers and disks leave behind in folders that they show: files, files by their beginning, and folders.
+_DEBRIS = {".DS_Store", ".directory", "Thumbs.db", "ehthumbs.db", "desktop.ini"}
+_DEBRIS_BEGINS = ("._", ".nfs", ".fuse_hidden")
+_DEBRIS_FOLDERS = {"@eaDir", ".AppleDouble", ".Spotlight-V100", ".fseventsd", ".Trashes"}
 
 
 def compose_manifest(
@@ -113,12 +115,20 @@ def is_array_name(name: object) -> bool:
 
 
 def files_in(folder: str | os.PathLike[str]) -> set[str]:
-    """Return the names of all files of a store but its manifest, relative to it, with slashes."""
+    """Return the names of all files of a store but its manifest, relative to it, with slashes.
+
+    What file browsers and network disks drop into any folder does not count.
+    """
     names = set()
-    for root, _, files in os.walk(folder):
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _DEBRIS_FOLDERS]
         inside = os.path.relpath(root, folder).replace(os.sep, "/")
-        names |= {file if inside == "." else f"{inside}/{file}" for file in files if file not in _DEBRIS}
+        names |= {file if inside == "." else f"{inside}/{file}" for file in files if not _is_debris(file)}
     return names - {MANIFEST}
+
+
+def _is_debris(file: str) -> bool:
+    return file in _DEBRIS or file.startswith(_DEBRIS_BEGINS)
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,7 +1,7 @@
 """The hidden folder beside a store in which it is written, and how it takes the store's place.
 
-Inside ``.<name>.<random>.partial`` lie ``owner.json`` (who writes), ``store`` (what is written) and, for the moment of
-a replacement, ``retired`` (what is replaced). All three share the store's file system, so each step is one rename.
+Inside lie ``owner.json`` (who writes), ``store`` (what is written) and, for the moment of a replacement, ``retired``
+(what is replaced). All three share the store's file system, so each step is one rename.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ import errno
 import json
 import logging
 import os
-import re
-import secrets
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from giblet.errors import StoreError, printable
 from giblet.store.manifest import MANIFEST, files_in
-from giblet.store.reader import read_manifest
+from giblet.store.reader import is_store, read_manifest
+from giblet.workfolder import check_place, named_afresh, reason, take_abandoned
 
 logger = logging.getLogger(__name__)
 
-OLD_AGE = 24 * 3600
-"""Seconds without a change after which a folder counts as abandoned when its process cannot be asked."""
+_ENDING = ".partial"
 _OWNER, _STORE, _RETIRED = "owner.json", "store", "retired"
 
 
@@ -37,19 +33,24 @@ def explained(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            problem, remedy = "something appeared there while it was written", "choose another place, or write it again"
+            raise StoreTakenError(problem, remedy, path) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             problem, remedy = "the disk is full", "free some space or choose another disk"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             problem, remedy = "its folder may not be written to", "choose a folder that you may write to"
-        elif error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            problem, remedy = "something appeared there while it was written", "choose another place, or write it again"
-        elif isinstance(error, FileNotFoundError):
+        elif isinstance(error, FileNotFoundError) and not Path(path).absolute().parent.exists():
             problem, remedy = "its folder does not exist", "create that first"
         elif isinstance(error, NotADirectoryError):
             problem, remedy = "what should be its folder is a file", "choose another place"
         else:
-            problem, remedy = f"cannot be written ({error.strerror or error})", "choose another place"
-        raise StoreError(problem, remedy, path) from error
+            problem, remedy = "cannot be written", "choose another place"
+        raise StoreError(f"{problem} ({reason(error)})", remedy, path) from error
+
+
+class StoreTakenError(StoreError):
+    """Another store lies where one was to be written."""
 
 
 class Partial:
@@ -77,39 +78,19 @@ class Partial:
     @classmethod
     def named_afresh(cls, target: Path) -> Partial:
         """Return one that does not exist yet."""
-        return cls(target, target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial"))
-
-    @classmethod
-    def beside(cls, target: Path) -> list[Partial]:
-        """Return all there are for ``target``, alive or not."""
-        pattern = re.compile(re.escape(f".{target.name}.") + r"[0-9a-f]{8}\.partial")
-        with os.scandir(target.parent) as entries:
-            names = [e.name for e in entries if pattern.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
-        return [cls(target, target.with_name(name)) for name in names]
+        return cls(target, named_afresh(target, _ENDING))
 
     def create(self) -> None:
-        """Make the hidden folder, owned by this process."""
+        """Make the hidden folder."""
         self._folder.mkdir()
+        # The name says it already, but this is gone when others removed the folder, and for people to read.
         owner = {"host": socket.gethostname(), "pid": os.getpid()}
         (self._folder / _OWNER).write_text(json.dumps(owner), encoding="utf-8")
         self.store.mkdir()
 
     def owned(self) -> bool:
-        """Return whether the record of who writes here is still in place."""
+        """Return whether the hidden folder is still the one that was made."""
         return (self._folder / _OWNER).is_file()
-
-    def abandoned(self) -> bool:
-        """Return whether nobody writes here any more."""
-        owner = self._owner()
-        # Signal 0 only asks, but not on Windows.
-        if owner is not None and owner["host"] == socket.gethostname() and os.name == "posix":
-            return not _runs(owner["pid"])
-        newest = 0.0
-        for root, _, files in os.walk(self._folder):
-            for path in [Path(root), *(Path(root, file) for file in files)]:
-                with suppress(OSError):
-                    newest = max(newest, path.lstat().st_mtime)
-        return time.time() - newest > OLD_AGE
 
     def publish(self, replace: bool) -> None:
         """Move the store to its place; with ``replace``, what is there goes into the hidden folder first."""
@@ -134,27 +115,58 @@ class Partial:
         # Without its manifest the old store is never put back, should its removal be cut short.
         with suppress(OSError):
             manifest.unlink(missing_ok=True)
-        # The owner's record goes last: as long as there is something to remove, one can ask whose it is.
-        for folder in (self.store, self._retired, self._folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _owner(self) -> dict[str, Any] | None:
-        try:
-            owner = json.loads((self._folder / _OWNER).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        if not isinstance(owner, dict) or not isinstance(owner.get("host"), str):
-            return None
-        # A pid below 1 would mean a group of processes.
-        return owner if type(owner.get("pid")) is int and owner["pid"] > 0 else None
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def sweep(target: Path) -> None:
     """Remove what killed processes left beside ``target``, and put back a store they were replacing."""
-    for partial in Partial.beside(target):
-        if partial.abandoned():
-            logger.debug("removing an abandoned partial store beside %s", target)
-            partial.discard()
+    for folder in take_abandoned(target, _ENDING):
+        Partial(target, folder).discard()
+
+
+def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Raise at once what writing a store would raise because of its place.
+
+    Nothing is said about a store that is there already, which may be the very one that is wanted.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Where a store is to be; folders above it need not exist yet.
+    force : bool, default False
+        Whether a store there is to be replaced.
+
+    Raises
+    ------
+    StoreError
+        If nothing can be written there, it lies inside a store, or something else is there.
+    """
+    if not force and is_store(path):
+        return
+    refuse_inside_store(path)
+    target = real(path)
+    with explained(path):
+        try:
+            check_place(target)
+        except FileNotFoundError as error:
+            # Folders that are missing would be made, so the system means something else (/proc).
+            raise StoreError(f"cannot be written ({reason(error)})", "choose another place", path) from error
+        refuse_unless_free(target, force, Path(path))
+
+
+def refuse_inside_store(path: str | os.PathLike[str]) -> None:
+    """Raise StoreError if ``path`` lies inside a store, which holds nothing but its arrays."""
+    for folder in real(path).parents:
+        if is_store(folder):
+            raise StoreError(f"lies inside the store {printable(str(folder))}", "choose a place outside of it", path)
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """Return the real path, for a link to a folder stays a link; StoreError if there can be no such name."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise StoreError(f"no usable name ({error})", "choose another one", path) from error
 
 
 def refuse_unless_free(target: Path, force: bool, path: Path) -> None:
@@ -182,7 +194,7 @@ def refuse_unless_free(target: Path, force: bool, path: Path) -> None:
         problem = "already exists and is not a complete giblet store, so it is never overwritten"
         raise StoreError(problem, "choose another place, or remove it yourself", path) from error
     if not force:
-        raise StoreError("already exists", "choose another place, or replace it with --force (force=True)", path)
+        raise StoreTakenError("already exists", "choose another place, or replace it with --force (force=True)", path)
     foreign = files_in(target) - manifest["checksums"].keys()
     if foreign:
         problem = f"the store also holds {printable(min(foreign))}, which giblet did not write, so it is not replaced"
@@ -202,13 +214,3 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from giblet.errors import StoreError
 from giblet.store.keys import file_digest
 from giblet.store.manifest import MANIFEST, compose_manifest, files_in, is_array_name, parse_manifest
-from giblet.store.partial import Partial, explained, refuse_unless_free, sweep, sync
+from giblet.store.partial import Partial, explained, real, refuse_inside_store, refuse_unless_free, sweep, sync
 
 if TYPE_CHECKING:
     import zarr
@@ -49,7 +49,7 @@ class StoreWriter:
     Raises
     ------
     StoreError
-        On entry, if ``path`` is taken or cannot be written.
+        On entry, if ``path`` is taken (`StoreTakenError`), lies inside a store, or cannot be written.
 
     Examples
     --------
@@ -74,7 +74,8 @@ class StoreWriter:
     def __enter__(self) -> Self:
         with explained(self.path):
             # A link to a folder stays a link, and the hidden folder lies on the file system it points to.
-            self._target = _real(self.path)
+            self._target = real(self.path)
+            refuse_inside_store(self.path)
             sweep(self._target)
             refuse_unless_free(self._target, self._force, self.path)
         try:
@@ -193,7 +194,7 @@ class StoreWriter:
         Raises
         ------
         StoreError
-            If the disk is full, or ``path`` was taken meanwhile. Nothing is visible then.
+            If the disk is full, or ``path`` was taken meanwhile (`StoreTakenError`). Nothing is visible then.
         TypeError, ValueError
             If provenance or attributes are no JSON, or arrays differ in the length of a dimension that they share.
         RuntimeError
@@ -254,13 +255,6 @@ class StoreWriter:
         """
         with explained(self.path):
             return self._thread.submit(work).result()
-
-
-def _real(path: Path) -> Path:
-    try:
-        return Path(os.path.realpath(path))
-    except ValueError as error:
-        raise StoreError(f"no usable name ({error})", "choose another one", path) from error
 
 
 def _new_group(folder: Path) -> zarr.Group:

@@ -12,7 +12,8 @@ import torch
 from fabricate import random_encodec
 
 from giblet.codecs import check_codes, find_codec, load_codec
-from giblet.errors import CodecError, GibletError, ParameterError
+from giblet.codecs.loading import check_device
+from giblet.errors import CodecError, ParameterError
 
 
 @pytest.fixture
@@ -144,12 +145,40 @@ def test_untrained_codebooks_are_refused():
 def test_wrong_bandwidth_device_and_object(tiny):
     with pytest.raises(CodecError, match="no bandwidth of 24 kbps; choose one of 1.5, 3, 6, 12"):
         tiny.encoder(24.0)
-    with pytest.raises(ParameterError, match="not available"):
-        load_codec("tiny", "warp")
+    for name in ("warp", "cuda:x", "cuda:", "CPU", ""):
+        with pytest.raises(ParameterError, match="no device .*use auto, cpu, cuda, cuda:N"):
+            load_codec("tiny", name)
     with pytest.raises(CodecError, match="is no codec"):
         load_codec(3)
-    with pytest.raises(GibletError, match="no folder"):
-        find_codec("./not/there")
+
+
+@pytest.mark.parametrize("name", ["./not", "../not", "~/not", "/not/there", "not/there/", "not/even/there", "here/not"])
+def test_a_mistyped_folder_is_not_looked_for_on_the_hub(monkeypatch, tmp_path, name):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CodecError, match=f"{name}: there is no such folder"):
+        find_codec(name)
+
+
+def test_names_that_can_be_none_are_explained():
+    for name, message in [
+        ("tinny", "no built-in codec and no folder 'tinny'"),
+        ("./" + "x" * 300, "File name too long"),
+        ("~nobody-of-this-name/codec", "cannot be looked for"),
+    ]:
+        with pytest.raises(CodecError, match=message):
+            find_codec(name)
+
+
+def test_cuda_is_refused_without_torch_where_that_was_installed_without(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.9.0+cpu")
+    for name in ("cuda", "cuda:0"):
+        with pytest.raises(ParameterError, match="installed without CUDA; use auto or cpu"):
+            check_device(name)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.9.0")
+    for name in ("auto", "cpu", "cuda", "cuda:12", "mps"):
+        check_device(name)
 
 
 def test_codes_from_outside_are_checked():

@@ -133,8 +133,8 @@ def test_a_limited_store_holds_what_was_asked_for(clip, tiny, stereo, tmp_path):
         assert done.provenance["sound"]["duration"] == 4.47
         opened = open_store(tmp_path / name)
         assert opened.tr_view("audio.mel" if name == "mel" else "audio.codes").shape[0] == 3
-        seconds = reconstruct(tmp_path / name, tmp_path / f"{name}.wav", codec=options.get("codec"))
-        assert seconds == pytest.approx(4.47, abs=1e-4)
+        made = reconstruct(tmp_path / name, tmp_path / f"{name}.wav", codec=options.get("codec"))
+        assert made.seconds == pytest.approx(4.47, abs=1e-4)
 
 
 def test_the_table_of_a_lower_bandwidth(store):

@@ -10,7 +10,7 @@ from media.synthetic_films import Track, encode, encoded_picture, lag, noise
 from scipy.signal import butter, sosfilt
 
 from giblet.errors import MediaError
-from giblet.media.mux import replace_sound
+from giblet.media.mux import check_picture, replace_sound
 from giblet.media.probe import film_clock, probe
 from giblet.media.reader import AudioReader
 
@@ -107,6 +107,27 @@ def test_surround_is_mixed_down(make_film, tmp_path):
     sound = encode(tmp_path / "six.flac", "flac", noise(1, channels=6), 48000, "5.1")
     replace_sound(make_film(), sound, tmp_path / "new.mp4")
     assert probe(tmp_path / "new.mp4").audio[0].channels == 2
+
+
+def test_whether_a_film_can_hold_a_picture_is_known_in_advance(make_film, new_sound, tmp_path):
+    film = make_film()
+    for ending in (".mp4", ".m4v", ".mov", ".mkv"):
+        check_picture(film, tmp_path / f"new{ending}")
+    for output, source, words in [
+        ("new.webm", film, r"cannot hold mpeg4 pictures; end its name in \.mkv"),
+        ("new.xyz", film, r"end it in \.mp4"),
+        ("new.mp4", new_sound(), "no picture"),
+    ]:
+        with pytest.raises(MediaError, match=words):
+            check_picture(source, tmp_path / output)
+    assert not list(tmp_path.glob("*new.*"))
+
+
+@pytest.mark.parametrize("start", [0, 1.48])
+@pytest.mark.parametrize("name", ["new.mp4", "new.mkv"])
+def test_how_long_the_picture_lasts_is_returned(make_film, new_sound, tmp_path, start, name):
+    film = make_film(Track(noise(2)), picture_start=start, seconds=3)
+    assert replace_sound(film, new_sound(), tmp_path / name) == pytest.approx(3, abs=1e-3)
 
 
 def test_progress_is_told_in_seconds_of_sound(make_film, new_sound, tmp_path):

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -78,6 +82,18 @@ def test_nothing_remains_of_an_interrupted_file(tmp_path, error):
     with pytest.raises(error), SoundWriter(tmp_path / "sound.wav", 24000, 1) as file:
         list(map(file.write, interrupted()))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_system_says_is_told_without_the_hidden_name(tmp_path, monkeypatch):
+    def refused(self, *args, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(MediaError) as caught, SoundWriter(tmp_path / "sound.wav", 24000, 1):
+        pass
+    assert (
+        str(caught.value) == f"{tmp_path}/sound.wav: cannot be written (Read-only file system); choose another place."
+    )
 
 
 def test_existing_files_are_refused_before_any_work(tmp_path):

@@ -88,6 +88,35 @@ def test_verify_finds_what_changed(store):
     assert verify(store) == ["codebook/c/0", "codes/c/0/1", "codes/extra"]
 
 
+DROPPINGS = [".DS_Store", "Thumbs.db", "desktop.ini", "._zarr.json", "@eaDir/x", "codes/.DS_Store", "codes/c/0/._0"]
+
+
+def test_what_file_browsers_drop_into_a_store_is_of_no_account(store, codes, write):
+    for name in DROPPINGS:
+        (store / name).parent.mkdir(exist_ok=True)
+        (store / name).write_bytes(b"dropped")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(open_dataset(store)["codes"], codes)
+        assert list(open_group(store)) == ["codebook", "codes"]
+    assert verify(store) == []
+    damage(store / "codes" / "c" / "0" / "1")
+    (store / "codebook" / "c" / "0").unlink()
+    assert verify(store) == ["codebook/c/0", "codes/c/0/1"]
+    write(store, codes + 1, force=True)
+    assert not (store / ".DS_Store").exists()
+
+
+def test_other_files_in_a_store_are_noticed_but_do_not_disturb(store, codes):
+    (store / "notes.txt").write_text("mine")
+    (store / "notes").mkdir()
+    (store / "notes" / "more.txt").write_text("mine")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(open_dataset(store)["codes"], codes)
+    assert verify(store) == ["notes.txt", "notes/more.txt"]
+
+
 def test_a_damaged_chunk_is_not_read_as_data(store):
     damage(store / "codes" / "c" / "0" / "1")
     codes = open_dataset(store)["codes"]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.errors import StoreError
-from giblet.store import StoreWriter, is_store, open_dataset, read_manifest, verify
+from giblet.store import StoreTakenError, StoreWriter, is_store, open_dataset, read_manifest, verify
 from giblet.store.arrays import StoreFolder
 
 DIMS = ("codebook", "frame")
@@ -182,6 +182,24 @@ def test_force_replaces_a_store(tmp_path, write, codes, names):
     assert names(tmp_path) == ["s"]
 
 
+def test_nothing_is_written_inside_a_store(tmp_path, write):
+    path = write(tmp_path / "s")
+    (tmp_path / "link").symlink_to(path)
+    for place in (path / "t", path / "codes" / "t", tmp_path / "link" / "t"):
+        with pytest.raises(StoreError, match="lies inside the store") as caught:
+            write(place, force=True)
+        assert caught.value.path == str(place)
+    assert verify(path) == []
+
+
+def test_a_store_that_appears_meanwhile_is_told_from_other_errors(tmp_path, write, codes):
+    with StoreWriter(tmp_path / "s") as store:
+        write(tmp_path / "s")
+        with pytest.raises(StoreTakenError):
+            store.commit({})
+    np.testing.assert_array_equal(open_dataset(tmp_path / "s")["codes"], codes)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_of_the_user_is_never_replaced(tmp_path, write, force):
     theirs = tmp_path / "thesis"
@@ -221,7 +239,7 @@ def test_places_where_nothing_can_be_written_are_explained(tmp_path, write, name
     for place, words in [
         ("absent/s", "does not exist"),
         ("film.mp4/s", "is a file"),
-        ("x" * 250, "name"),
+        ("x" * 300, "name"),
         ("a\0b", "no usable name"),
     ]:
         with pytest.raises(StoreError, match=words):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from typing import Any
 
@@ -15,19 +13,10 @@ from giblet.codecs.catalog import CodecSpec
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.causal import CausalEngine
 from giblet.codecs.encodec.segmented import SegmentedEngine
+from giblet.codecs.weights import digest
 from giblet.errors import CodecError
 
 log = logging.getLogger(__name__)
-
-# Buffers that only training uses; two files of one codec may differ in them.
-TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
-
-
-# What changes codes or sound without changing the shape of a weight.
-SETTINGS = (
-    "sampling_rate", "normalize", "chunk_length_s", "overlap", "upsampling_ratios", "use_causal_conv", "pad_mode",
-    "norm_type", "trim_right_ratio", "dilation_growth_rate",
-)  # fmt: skip
 
 
 class EncodecCodec:
@@ -135,10 +124,5 @@ def fingerprint(model: Any, config: dict[str, Any]) -> str:
     str
         Hexadecimal digest over settings, names, shapes and float32 values, without buffers that only training uses.
     """
-    digest = hashlib.sha256(json.dumps([config.get(name) for name in SETTINGS]).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        if not name.endswith(TRAINING_BUFFERS):
-            values = tensor.detach().to("cpu", torch.float32).contiguous().numpy()
-            digest.update(f"{name}{values.shape}".encode())
-            digest.update(values.tobytes())
-    return digest.hexdigest()
+    weights = sorted(model.state_dict().items())
+    return digest(config, ((name, tensor.detach().to("cpu", torch.float32).numpy()) for name, tensor in weights))

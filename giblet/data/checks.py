@@ -1,0 +1,90 @@
+"""What can be said about films and settings at once, before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from giblet.alignment import n_columns
+from giblet.codecs import CodecSpec, as_bandwidth, find_codec
+from giblet.codecs.loading import check_device
+from giblet.data.request import TRRequest
+from giblet.errors import MediaError
+from giblet.timeline import TRGrid
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raise unless something that could be a film or sound file lies at a path.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The path. Only its entry is looked at, nothing is read.
+
+    Raises
+    ------
+    MediaError
+        If nothing is there, it is a folder, a pipe or a device, it is empty, or it may not be read.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise MediaError("there is no such file", "check the name", path) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"cannot be read ({reason})", "check the name and its permissions", path) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise MediaError("is a folder", "name a film or sound file", path)
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaError("is a pipe or a device and no file", "save the film or sound as a file first", path)
+    if status.st_size == 0:
+        raise MediaError("is empty (0 bytes)", "copy or download it again", path)
+    if not os.access(path, os.R_OK):
+        raise MediaError("may not be read", "give yourself the right to read it", path)
+
+
+def check_settings(
+    names: Collection[str], request: TRRequest, codec: Any, bandwidth: Any, device: str
+) -> tuple[float, CodecSpec | None]:
+    """Raise if features cannot be extracted with these settings from any film.
+
+    Parameters
+    ----------
+    names : collection of str
+        Features.
+    request : TRRequest
+        The TRs wanted.
+    codec : str, os.PathLike, transformers.EncodecModel or Codec
+        As in `giblet.codecs.load_codec`; not loaded, but looked for on the disk and on the hub if it is a name.
+    bandwidth : number or str
+        Kilobits per second.
+    device : str
+        As in `giblet.codecs.load_codec`.
+
+    Returns
+    -------
+    bandwidth : float
+        The same, as a number.
+    spec : CodecSpec or None
+        What is known of the codec; None for one that is loaded already, or that the features do not need.
+
+    Raises
+    ------
+    CodecError, ParameterError, AlignmentError
+        If there is no such codec, bandwidth or device, or a TR is shorter than a frame.
+    """
+    check_device(device)
+    bandwidth = as_bandwidth(bandwidth)
+    one_tr, spec = TRGrid(request.tr, 0), None
+    if {"audio.codes", "audio.latents"} & set(names) and isinstance(codec, (str, os.PathLike)):
+        spec = find_codec(codec)
+        spec.n_codebooks(bandwidth)
+        n_columns(spec.layout, one_tr, "floor")
+    if "audio.mel" in names:
+        from giblet.data.mel import MelSettings
+
+        n_columns(MelSettings().layout, one_tr, "floor")
+    return bandwidth, spec

@@ -1,0 +1,1 @@
+"""Parts of ``fetch_recordings.py``."""

@@ -1,0 +1,1 @@
+"""Training of codecs: losses, discriminators, the gradient balancer and the trainer itself."""

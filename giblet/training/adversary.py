@@ -1,0 +1,100 @@
+"""The adversarial phase: discriminators, and what they think of a codec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from giblet.training.adversarial import discriminator_loss, feature_matching, generator_loss
+from giblet.training.config import AdversaryConfig, OptimizerConfig
+from giblet.training.discriminators import Discriminators, build_discriminator
+
+
+class Adversary:
+    """Discriminators that learn beside the codec.
+
+    Parameters
+    ----------
+    settings : AdversaryConfig
+        Which, and when.
+    optimizer : OptimizerConfig
+        Its learning rate and betas are used as they are.
+    channels : int
+        Of the sound.
+    seed : int
+        Of the random weights and the updates.
+    device : str
+        Where the sound is.
+    """
+
+    def __init__(
+        self, settings: AdversaryConfig, optimizer: OptimizerConfig, channels: int, seed: int, device: str
+    ) -> None:
+        self._settings = settings
+        self._seed = seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + 1)
+            self.discriminators: nn.Module = Discriminators(
+                [
+                    build_discriminator(name, channels=channels, **settings.sizes.get(name, {}))
+                    for name in settings.discriminators
+                ]
+            ).to(device)
+        self._optimizer = torch.optim.Adam(
+            self.discriminators.parameters(), lr=optimizer.learning_rate, betas=optimizer.betas
+        )
+
+    def losses(self, reference: Tensor, estimate: Tensor) -> dict[str, Tensor]:
+        """Return what the codec should lower: ``generator`` and ``feature_matching``.
+
+        Parameters
+        ----------
+        reference, estimate : Tensor, float32, shape (batch, channels, samples)
+            Real and decoded sound.
+        """
+        self.discriminators.requires_grad_(False)
+        with torch.no_grad():
+            _, real = self.discriminators(reference)
+        logits, fake = self.discriminators(estimate)
+        self.discriminators.requires_grad_(True)
+        return {
+            "generator": generator_loss(logits, self._settings.kind),
+            "feature_matching": feature_matching(real, fake),
+        }
+
+    def update(self, reference: Tensor, estimate: Tensor, step: int) -> Tensor | None:
+        """Let the discriminators learn, with the probability of the settings.
+
+        Parameters
+        ----------
+        reference, estimate : Tensor, float32, shape (batch, channels, samples)
+            Real and decoded sound.
+        step : int
+            Decides whether this is a step of theirs.
+
+        Returns
+        -------
+        Tensor or None
+            Their loss, None where they rested.
+        """
+        generator = torch.Generator().manual_seed((self._seed * 7_368_787 + step) % 2**63)
+        if torch.rand((), generator=generator) >= self._settings.update_probability:
+            return None
+        real, _ = self.discriminators(reference)
+        fake, _ = self.discriminators(estimate.detach())
+        loss = discriminator_loss(real, fake, self._settings.kind)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        return loss.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs."""
+        return {"discriminators": self.discriminators.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.discriminators.load_state_dict(state["discriminators"])
+        self._optimizer.load_state_dict(state["optimizer"])

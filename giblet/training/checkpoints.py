@@ -1,0 +1,63 @@
+"""The state of a run on disk, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from giblet.errors import CodecError
+
+NAME = "checkpoint.pt"
+_VERSION = 1
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    state : dict
+        Tensors, numbers, strings, and dicts and lists of them.
+    """
+    temporary = folder / f".{NAME}.{os.getpid()}"
+    try:
+        torch.save({"version": _VERSION} | state, temporary)
+        temporary.replace(folder / NAME)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """Read the checkpoint of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+
+    Returns
+    -------
+    dict or None
+        What was saved, on the CPU; None where there is none yet.
+
+    Raises
+    ------
+    CodecError
+        If it is damaged, or of another version.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, KeyError) as error:
+        raise CodecError("the checkpoint cannot be read", "remove it to begin anew", path) from error
+    if not isinstance(state, dict) or state.get("version") != _VERSION:
+        raise CodecError("the checkpoint is of another version of giblet", "remove it to begin anew", path)
+    return state

@@ -1,0 +1,112 @@
+"""What a training step is judged by, and how its gradient is made."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from giblet.training.balancer import Balancer
+from giblet.training.config import LossConfig
+from giblet.training.losses import MelLoss, StftLoss, WaveformLoss
+
+
+class Objective:
+    """Losses of the decoded sound, weighted or balanced.
+
+    Parameters
+    ----------
+    settings : LossConfig
+        Weights and sizes.
+    sample_rate : int
+        Hz.
+    adversarial : dict of str to float
+        Weights of further losses that `backward` will be given.
+    device : str
+        Where the sound is.
+    """
+
+    def __init__(self, settings: LossConfig, sample_rate: int, adversarial: dict[str, float], device: str) -> None:
+        self._settings = settings
+        losses: dict[str, tuple[float, nn.Module]] = {
+            "waveform": (settings.waveform, WaveformLoss()),
+            "mel": (
+                settings.mel,
+                MelLoss(
+                    sample_rate,
+                    settings.mel_windows,
+                    settings.n_mels,
+                    overlap=settings.overlap,
+                    linear=settings.mel_linear,
+                    log_l1=settings.mel_log_l1,
+                    log_l2=settings.mel_log_l2,
+                ),
+            ),
+            "stft": (settings.stft, StftLoss(settings.stft_windows, overlap=settings.overlap)),
+        }
+        self._losses = {name: loss.to(device) for name, (weight, loss) in losses.items() if weight}
+        self._weights = {name: weight for name, (weight, _) in losses.items()} | adversarial
+        self._weights = {name: weight for name, weight in self._weights.items() if weight}
+        self._balancer = Balancer(self._weights) if settings.balancer else None
+
+    def losses(self, reference: Tensor, estimate: Tensor, step: int) -> dict[str, Tensor]:
+        """Compare sound.
+
+        Parameters
+        ----------
+        reference, estimate : Tensor, float32, shape (batch, channels, samples)
+            The sound before and after.
+        step : int
+            Decides the floor of the logarithms.
+
+        Returns
+        -------
+        dict of str to Tensor
+            A scalar each.
+        """
+        floor = self.log_floor(step)
+        for loss in self._losses.values():
+            if isinstance(loss, (MelLoss, StftLoss)):
+                loss.log_floor = floor
+        return {name: loss(reference, estimate) for name, loss in self._losses.items()}
+
+    def log_floor(self, step: int) -> float:
+        """Return the floor of the logarithms at a step: geometric from the first value to the last."""
+        first, last = self._settings.log_floor
+        done = min(1.0, step / self._settings.log_floor_steps) if self._settings.log_floor_steps else 1.0
+        return math.exp((1 - done) * math.log(first) + done * math.log(last))
+
+    def backward(self, losses: dict[str, Tensor], penalties: dict[str, Tensor], output: Tensor) -> None:
+        """Add the gradient of everything to the parameters.
+
+        Parameters
+        ----------
+        losses : dict of str to Tensor
+            Of the sound, adversarial ones included.
+        penalties : dict of str to Tensor
+            Losses inside the codec; the balancer leaves them alone.
+        output : Tensor, float32, shape (batch, channels, samples)
+            The decoded sound that the losses came from.
+
+        Raises
+        ------
+        FloatingPointError
+            If a gradient at the sound is NaN or infinite; nothing has been changed then.
+        """
+        losses = {name: losses[name] for name in self._weights if name in losses}
+        inside = [getattr(self._settings, name, 1.0) * penalty for name, penalty in penalties.items()]
+        if self._balancer is not None:
+            self._balancer.backward(losses, output, torch.stack(inside).sum() if inside else None)
+        else:
+            torch.stack(inside + [self._weights[name] * loss for name, loss in losses.items()]).sum().backward()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs."""
+        return {} if self._balancer is None else self._balancer.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        if self._balancer is not None:
+            self._balancer.load_state_dict(state)

@@ -1,0 +1,78 @@
+"""What a run writes down: a table, and TensorBoard's events with sounds to listen to."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from torch import Tensor
+
+from giblet.errors import ParameterError
+
+
+class RunLog:
+    """The log of one run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's; ``log.csv`` holds step, name and value, and ``events.out.tfevents.*`` the same for TensorBoard.
+    first_step : int
+        Where this call begins; rows of later steps, left by a run that was killed, are dropped.
+    sample_rate : int
+        Of the sounds, in Hz.
+
+    Raises
+    ------
+    ParameterError
+        If TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, first_step: int, sample_rate: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise ParameterError(
+                "training writes its log with the package tensorboard", "install giblet[train]"
+            ) from None
+        path = folder / "log.csv"
+        kept = _rows_before(path, first_step)
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._table = csv.writer(self._file)
+        self._table.writerow(("step", "name", "value"))
+        self._table.writerows(kept)
+        self._events = SummaryWriter(str(folder), purge_step=first_step or None)
+        self._sample_rate = sample_rate
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._events.close()
+
+    def figures(self, step: int, figures: dict[str, float]) -> None:
+        """Write figures of a step."""
+        for name, value in figures.items():
+            self._table.writerow((step, name, repr(value)))
+            self._events.add_scalar(name, value, step)
+        self._file.flush()
+
+    def validation(self, step: int, mel_distance: dict[float, float], examples: dict[str, Tensor]) -> None:
+        """Write the result of a validation, with sounds (channels, samples)."""
+        self.figures(step, {f"mel_distance/{bandwidth:g} kbps": value for bandwidth, value in mel_distance.items()})
+        for name, sound in examples.items():
+            self._events.add_audio(name, sound.mean(0, keepdim=True).clamp(-1, 1), step, self._sample_rate)
+        self._events.flush()
+
+
+def _rows_before(path: Path, step: int) -> list[list[str]]:
+    if not path.exists() or step == 0:
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return [row for row in rows if len(row) == 3 and row[0].isdigit() and int(row[0]) <= step]

@@ -1,0 +1,33 @@
+"""The learning rate over a run."""
+
+from __future__ import annotations
+
+import math
+
+from giblet.training.config import OptimizerConfig
+
+
+def learning_rate(settings: OptimizerConfig, step: int, steps: int) -> float:
+    """Return the learning rate of a step.
+
+    It rises linearly, stays, and falls to zero along a half cosine over the last share of the run: a run that is
+    stopped before its fall can be continued for longer.
+
+    Parameters
+    ----------
+    settings : OptimizerConfig
+        Highest rate, ``warmup`` in steps, ``decay`` as a share of the run.
+    step : int
+        From 0.
+    steps : int
+        Length of the run.
+
+    Returns
+    -------
+    float
+        The rate.
+    """
+    rise = min(1.0, (step + 1) / (settings.warmup + 1))
+    fall = max(1.0, settings.decay * steps)
+    left = min(1.0, (steps - step) / fall)
+    return settings.learning_rate * rise * (0.5 - 0.5 * math.cos(math.pi * left))

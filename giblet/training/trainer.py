@@ -1,0 +1,318 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from giblet.codecs.loading import pick_device
+from giblet.errors import CodecError, ParameterError
+from giblet.progress import SILENT, Progress, stage
+from giblet.training.adversary import Adversary
+from giblet.training.augmentation import Augmentation
+from giblet.training.checkpoints import load_checkpoint, save_checkpoint
+from giblet.training.config import TrainingConfig, check_config
+from giblet.training.corpus import Corpus
+from giblet.training.crops import Crops, Loader
+from giblet.training.encodec import EncodecTrainee
+from giblet.training.objective import Objective
+from giblet.training.runlog import RunLog
+from giblet.training.schedule import learning_rate
+from giblet.training.validation import Validation
+
+log = logging.getLogger(__name__)
+
+# What may differ when a run goes on: where things lie and how long it takes, not what is learnt.
+_FREE = ("run", "data.folder", "data.cache")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes
+    ----------
+    folder : Path
+        The codec in ``model``, ``checkpoint.pt``, ``settings.yaml``, ``log.csv`` and TensorBoard's events.
+    steps : int
+        Steps done in all.
+    first_step : int
+        Where this call began.
+    seconds : float
+        Time that its steps took.
+    sound_seconds : float
+        Sound that went through.
+    waiting : float
+        Share of the time that was spent waiting for sound.
+    mel_distance : dict of float to float
+        Last validation, by bandwidth in kbps.
+    first_mel_distance : dict of float to float
+        First validation of the run, before any step.
+    """
+
+    folder: Path
+    steps: int
+    first_step: int
+    seconds: float
+    sound_seconds: float
+    waiting: float
+    mel_distance: dict[float, float]
+    first_mel_distance: dict[float, float]
+
+
+class Trainer:
+    """Trains a codec in a folder, or goes on with the run that lies there.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        What to do; ``data.folder`` must be given.
+    folder : Path
+        Where the run lies.
+    progress : Progress
+        Who watches.
+
+    Raises
+    ------
+    ParameterError
+        If there is no data folder, the device is absent, or the run in the folder has other settings.
+    MediaError
+        If there is no sound, or too little.
+    CodecError
+        If a checkpoint is damaged.
+    """
+
+    def __init__(self, config: TrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
+        if config.data.folder is None:
+            raise ParameterError("there is no folder of recordings", "give one with --data, or data.folder")
+        self.config = config
+        self.folder = folder
+        self._progress = progress
+        _check_same_run(config, folder)
+        state = load_checkpoint(folder)
+        self._device = pick_device(config.run.device)
+        self.corpus = Corpus.build(
+            config.data.folder,
+            config.data.cache or folder / "sound",
+            sample_rate=config.model.sample_rate,
+            channels=config.model.channels,
+            progress=progress,
+        )
+        training, validation = self.corpus.split(config.data.validation_share, config.run.seed)
+        self._crops = Crops(
+            training,
+            config.crop_samples,
+            config.run.seed,
+            loudness_rms=config.data.loudness,
+            weights=config.data.weights,
+        )
+        self._validation = Validation(validation, config, self._device)
+        self._augmentation = Augmentation(
+            gain_db=config.augmentation.gain,
+            mix_probability=config.augmentation.mixing,
+            noise_probability=config.augmentation.noise,
+            snr_db=config.augmentation.snr,
+        )
+        self._build()
+        self.step = 0
+        self._first_mel_distance: dict[float, float] = {}
+        if state is not None:
+            self._resume(state)
+        elif config.start_from is not None:
+            self.trainee.load(config.start_from)
+
+    def _build(self) -> None:
+        config = self.config
+        seed = config.run.seed
+        self.trainee = EncodecTrainee(config.model, config.quantizer, seed, self._device)
+        adversary = config.adversary
+        self._adversary = (
+            Adversary(adversary, config.optimizer, config.model.channels, seed, self._device)
+            if adversary.discriminators
+            else None
+        )
+        weights = {"generator": adversary.generator, "feature_matching": adversary.feature_matching}
+        self._objective = Objective(
+            config.losses, config.model.sample_rate, weights if self._adversary else {}, self._device
+        )
+        self._optimizer = torch.optim.AdamW(
+            self.trainee.parameters(),
+            lr=config.optimizer.learning_rate,
+            betas=config.optimizer.betas,
+            weight_decay=config.optimizer.weight_decay,
+        )
+
+    def run(self) -> TrainingResult:
+        """Train until the last step.
+
+        Returns
+        -------
+        TrainingResult
+            How it ended. Also when interrupted, the folder holds a checkpoint and a model that loads.
+
+        Raises
+        ------
+        CodecError
+            If a loss becomes NaN or infinite: says which, at which step.
+        """
+        config = self.config
+        run = config.run
+        threads = torch.get_num_threads()
+        torch.set_num_threads(run.threads or threads)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "settings.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+        first_step, seconds_per_step = self.step, config.data.batch * config.data.crop
+        began = time.perf_counter()
+        try:
+            with (
+                RunLog(self.folder, first_step, config.model.sample_rate) as run_log,
+                stage(self._progress, f"training from step {first_step}", (run.steps - first_step) * seconds_per_step),
+                Loader(self._crops, self._augmentation, config.data.batch, first_step) as loader,
+            ):
+                if not self._first_mel_distance:
+                    self._first_mel_distance = self._validate(run_log)
+                    self._save()
+                for step, batch in itertools.islice(loader, max(0, run.steps - first_step)):
+                    figures = self._train(step, batch.to(self._device))
+                    self.step = step + 1
+                    self._progress.advance(seconds_per_step)
+                    if self.step % run.log_every == 0 or self.step == run.steps:
+                        figures["waiting"] = loader.waited / max(time.perf_counter() - began, 1e-9)
+                        run_log.figures(self.step, figures)
+                    if self.step % run.validate_every == 0 or self.step == run.steps:
+                        self._validate(run_log)
+                    if self.step % run.checkpoint_every == 0 or self.step == run.steps:
+                        self._save()
+                seconds, waited = time.perf_counter() - began, loader.waited
+        finally:
+            torch.set_num_threads(threads)
+        return TrainingResult(
+            self.folder,
+            self.step,
+            first_step,
+            seconds,
+            (self.step - first_step) * seconds_per_step,
+            waited / max(seconds, 1e-9),
+            self._validation.mel_distance,
+            self._first_mel_distance,
+        )
+
+    def _train(self, step: int, sound: Tensor) -> dict[str, float]:
+        config = self.config
+        if step >= config.quantizer.start and not self.trainee.quantizes:
+            self.trainee.start_quantizer(self._more_sound(step))
+        rate = learning_rate(config.optimizer, step, config.run.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        made = self.trainee.reconstruct(sound, step)
+        losses = self._objective.losses(sound, made.sound, step)
+        if self._adversary and step >= config.adversary.start:
+            losses |= self._adversary.losses(sound, made.sound)
+        figures = losses | made.penalties
+        _check_finite(figures, step)
+        self._optimizer.zero_grad(set_to_none=True)
+        try:
+            self._objective.backward(losses, made.penalties, made.sound)
+        except FloatingPointError as error:
+            raise _diverged(str(error), step) from error
+        parameters = list(self.trainee.parameters())
+        norm = torch.nn.utils.clip_grad_norm_(parameters, config.optimizer.clip or float("inf"))
+        _check_finite({"gradient": norm}, step)
+        self._optimizer.step()
+        if self._adversary and step >= config.adversary.start:
+            loss = self._adversary.update(sound, made.sound, step)
+            if loss is not None:
+                figures["discriminator"] = loss
+                _check_finite(figures, step)
+        return {name: float(value.detach()) for name, value in figures.items()} | {
+            "gradient_norm": float(norm),
+            "learning_rate": rate,
+        }
+
+    def _more_sound(self, step: int) -> Iterator[Tensor]:
+        for more in itertools.count():
+            # Steps before the first are never trained on with this seed, so these crops are as random as any.
+            yield torch.from_numpy(self._crops.batch(-1 - step - more, self.config.data.batch))
+
+    def _validate(self, run_log: RunLog) -> dict[float, float]:
+        distances = self._validation.run(self.trainee)
+        run_log.validation(self.step, distances, self._validation.examples)
+        return distances
+
+    def _save(self) -> None:
+        self.trainee.save(self.folder / "model")
+        save_checkpoint(
+            self.folder,
+            {
+                "step": self.step,
+                "corpus": self.corpus.key,
+                "model": self.trainee.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "objective": self._objective.state_dict(),
+                "adversary": self._adversary.state_dict() if self._adversary else {},
+                "first_mel_distance": self._first_mel_distance,
+            },
+        )
+        log.debug("checkpoint of step %d in %s", self.step, self.folder)
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        if state["corpus"] != self.corpus.key:
+            raise ParameterError(
+                "the recordings have changed since this run began",
+                "begin in another folder, with start_from to keep what was learnt",
+                self.folder,
+            )
+        self.trainee.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._objective.load_state_dict(state["objective"])
+        if self._adversary:
+            self._adversary.load_state_dict(state["adversary"])
+        self.step = state["step"]
+        self._first_mel_distance = state["first_mel_distance"]
+
+
+def _check_finite(figures: dict[str, Tensor], step: int) -> None:
+    if torch.stack([value.detach().reshape(()) for value in figures.values()]).isfinite().all():
+        return
+    name = next(name for name, value in figures.items() if not value.isfinite())
+    raise _diverged(f"{name} became NaN or infinite", step)
+
+
+def _diverged(what: str, step: int) -> CodecError:
+    return CodecError(
+        f"{what} at step {step}",
+        "go on from the last checkpoint with a lower optimizer.learning_rate, or with optimizer.clip",
+    )
+
+
+def _check_same_run(config: TrainingConfig, folder: Path) -> None:
+    path = folder / "settings.yaml"
+    if not path.exists():
+        return
+    before = check_config(yaml.safe_load(path.read_text()) or {}, path)
+    changed = _difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
+    changed = [name for name in changed if not name.startswith(_FREE)]
+    if changed:
+        raise ParameterError(
+            f"the run in this folder has another {changed[0]}", "use the same settings, or another folder", folder
+        )
+
+
+def _difference(before: Any, after: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = dict.fromkeys([*before, *after])
+        return [
+            found
+            for key in keys
+            for found in _difference(before.get(key), after.get(key), f"{name}.{key}" if name else str(key))
+        ]
+    return [] if before == after else [name]

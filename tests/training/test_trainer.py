@@ -1,0 +1,249 @@
+"""Whole runs, small: they repeat, resume, stop on NaN, and leave a codec that works."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from fabricate import babble
+from transformers import EncodecModel
+
+from giblet.codecs import encode, load_codec
+from giblet.errors import CodecError, GibletError, ParameterError
+from giblet.progress import Silent
+from giblet.training.config import check_config
+from giblet.training.trainer import Trainer
+
+SMALL = {
+    "model": {
+        "filters": 2, "strides": [8, 5, 8], "latent_dim": 8, "lstm_layers": 1, "codebook_size": 16,
+        "bandwidths": [0.6, 1.2],
+    },
+    "data": {"crop": 0.2, "batch": 2, "validation_share": 0.2},
+    "quantizer": {"start": 4},
+    "losses": {"mel_windows": [128, 512], "overlap": 2, "log_floor_steps": 10},
+    "optimizer": {"learning_rate": 1e-3, "warmup": 2, "decay": 0.5},
+    "run": {"steps": 10, "validate_every": 5, "checkpoint_every": 5, "log_every": 1, "device": "cpu", "threads": 1},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    for i in range(4):
+        soundfile.write(folder / f"{i}.wav", babble(24_000 * (2 + i))[0], 24_000)
+    (folder / "broken.wav").write_bytes(b"RIFF nothing of the kind")
+    return folder
+
+
+def settings(recordings, cache=None, **sections):
+    values = {name: dict(value) for name, value in SMALL.items()}
+    values["data"] |= {"folder": str(recordings), "cache": None if cache is None else str(cache)}
+    for name, section in sections.items():
+        values[name] = values.get(name, {}) | section
+    return check_config(values)
+
+
+def losses(folder):
+    with (folder / "log.csv").open() as file:
+        return {
+            (int(row["step"]), row["name"]): float(row["value"])
+            for row in csv.DictReader(file)
+            if row["name"] != "waiting"
+        }
+
+
+def weights(folder):
+    return EncodecModel.from_pretrained(folder / "model").state_dict()
+
+
+class StopAfter(Silent):
+    """Ctrl-C after so many steps."""
+
+    def __init__(self, steps):
+        self.left, self.training = steps, False
+
+    def begin(self, stage, total):
+        self.training = stage.startswith("training")
+
+    def advance(self, seconds):
+        if self.training:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+
+
+def test_a_run_repeats_and_leaves_a_codec(recordings, tmp_path):
+    config = settings(recordings, tmp_path / "cache")
+    first = Trainer(config, tmp_path / "a").run()
+    Trainer(config, tmp_path / "b").run()
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+    assert {"waveform", "mel", "commitment", "gradient_norm"} <= {name for _, name in losses(tmp_path / "a")}
+    assert first.steps == 10
+    assert 0 <= first.waiting < 1
+    assert set(first.mel_distance) == {0.6, 1.2}
+    assert list(tmp_path.glob("a/events.out.tfevents.*"))
+    codec = load_codec(tmp_path / "a" / "model")
+    codes = encode(codec, babble(24_000), 1.2)
+    assert codes.data.shape == (4, 75)
+    assert len(np.unique(codes.data)) > 1
+
+
+def test_another_seed_gives_another_run(recordings, tmp_path):
+    for seed in (0, 1):
+        config = settings(recordings, tmp_path / "cache", run={"steps": 2, "seed": seed})
+        Trainer(config, tmp_path / str(seed)).run()
+    assert losses(tmp_path / "0")[1, "mel"] != losses(tmp_path / "1")[1, "mel"]
+
+
+@pytest.mark.parametrize("stop", [2, 7], ids=["before the quantiser", "after it"])
+def test_a_resumed_run_equals_an_uninterrupted_one(recordings, tmp_path, stop):
+    config = settings(
+        recordings, tmp_path / "cache", run={"checkpoint_every": 1},
+        adversary={"discriminators": ["ms-stft"], "sizes": {"ms-stft": {"width": 2, "windows": [128]}}, "start": 3},
+    )  # fmt: skip
+    Trainer(config, tmp_path / "whole").run()
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(config, tmp_path / "stopped", StopAfter(stop)).run()
+    resumed = Trainer(config, tmp_path / "stopped").run()
+    assert resumed.first_step == stop
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+    whole, stopped = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[key], stopped[key]) for key in whole)
+
+
+def test_a_finished_run_does_nothing_more(recordings, tmp_path):
+    config = settings(recordings)
+    Trainer(config, tmp_path).run()
+    again = Trainer(config, tmp_path).run()
+    assert (again.first_step, again.steps) == (10, 10)
+
+
+def test_training_lowers_the_losses(recordings, tmp_path):
+    config = settings(recordings, run={"steps": 60, "validate_every": 60}, quantizer={"start": 10})
+    result = Trainer(config, tmp_path).run()
+    assert result.mel_distance[1.2] < 0.8 * result.first_mel_distance[1.2]
+
+
+@pytest.mark.parametrize("balancer", [True, False])
+def test_every_loss_and_discriminator_takes_part(recordings, tmp_path, balancer):
+    small = {
+        "ms-stft": {"width": 2, "windows": [128]},
+        "multi-period": {"width": 1, "periods": [2]},
+        "multi-scale": {"width": 4, "scales": 1},
+        "melgan": {"width": 2, "scales": 1, "n_strided": 1},
+    }
+    config = settings(
+        recordings, losses=SMALL["losses"] | {"stft": 0.5, "stft_windows": [256], "balancer": balancer},
+        adversary={"discriminators": list(small), "kind": "least-squares", "update_probability": 1.0, "sizes": small},
+        augmentation={"mixing": 0.5, "noise": 0.5}, quantizer={"start": 0}, run={"steps": 2},
+    )  # fmt: skip
+    Trainer(config, tmp_path).run()
+    names = {name for step, name in losses(tmp_path) if step == 2}
+    assert {"waveform", "mel", "stft", "commitment", "generator", "feature_matching", "discriminator"} <= names
+
+
+def test_the_stereo_model_trains(tmp_path):
+    for i in range(2):
+        soundfile.write(tmp_path / f"{i}.wav", babble(96_000, channels=2).T, 48_000)
+    config = settings(
+        tmp_path, model={"sample_rate": 48_000, "channels": 2, "causal": False, "normalize": True, "segment": 1.0,
+                         "filters": 2, "latent_dim": 8, "lstm_layers": 1, "codebook_size": 16, "bandwidths": [1.2]},
+        run={"steps": 6},
+    )  # fmt: skip
+    Trainer(config, tmp_path / "run").run()
+    codec = load_codec(tmp_path / "run" / "model")
+    codes = encode(codec, babble(60_000, channels=2), 1.2)
+    assert len(codes.segments) == 2
+
+
+def test_start_from_keeps_what_was_learnt(recordings, tmp_path):
+    Trainer(settings(recordings), tmp_path / "first").run()
+    values = settings(recordings, run={"steps": 1}).model_dump(mode="json")
+    values["start_from"] = str(tmp_path / "first" / "model")
+    trainer = Trainer(check_config(values), tmp_path / "second")
+    before, after = weights(tmp_path / "first"), trainer.trainee.model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert trainer.run().mel_distance
+
+
+def test_start_from_another_size_is_refused(recordings, tmp_path):
+    Trainer(settings(recordings), tmp_path / "first").run()
+    values = settings(recordings, model=SMALL["model"] | {"filters": 4}).model_dump(mode="json")
+    values["start_from"] = str(tmp_path / "first" / "model")
+    with pytest.raises(ParameterError, match="size"):
+        Trainer(check_config(values), tmp_path / "second")
+
+
+def test_nan_stops_the_run_and_is_named(recordings, tmp_path):
+    config = settings(recordings, optimizer={"learning_rate": 1e30})
+    with pytest.raises(CodecError, match=r"became NaN or infinite at step \d"):
+        Trainer(config, tmp_path).run()
+    # What was saved before is still there and whole.
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+def test_other_settings_in_the_folder_of_a_run_are_refused(recordings, tmp_path):
+    Trainer(settings(recordings, run={"steps": 1}), tmp_path).run()
+    with pytest.raises(ParameterError, match=r"optimizer\.learning_rate"):
+        Trainer(settings(recordings, optimizer={"learning_rate": 1e-4}), tmp_path)
+    # More steps are no other settings.
+    assert Trainer(settings(recordings, run={"steps": 2}), tmp_path).run().first_step == 1
+
+
+def test_changed_recordings_are_noticed(recordings, tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for i in range(4):
+        soundfile.write(folder / f"{i}.wav", babble(24_000 * 4)[0], 24_000)
+    Trainer(settings(folder, run={"steps": 1}), tmp_path / "run").run()
+    soundfile.write(folder / "new.wav", babble(24_000)[0], 24_000)
+    with pytest.raises(ParameterError, match="recordings have changed"):
+        Trainer(settings(folder), tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_named(recordings, tmp_path):
+    Trainer(settings(recordings, run={"steps": 1}), tmp_path).run()
+    (tmp_path / "checkpoint.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(CodecError, match=r"checkpoint\.pt.*cannot be read"):
+        Trainer(settings(recordings), tmp_path)
+
+
+def test_corrupt_files_are_skipped_and_listed(recordings, tmp_path):
+    trainer = Trainer(settings(recordings), tmp_path)
+    assert [path for path, _ in trainer.corpus.rejected] == ["broken.wav"]
+    assert len(trainer.corpus.files) == 4
+
+
+def test_a_folder_without_sound(tmp_path):
+    (tmp_path / "notes.txt").write_text("no sound")
+    with pytest.raises(GibletError) as caught:
+        Trainer(settings(tmp_path), tmp_path / "run")
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_killed_run_leaves_a_codec_that_loads_and_goes_on(recordings, tmp_path):
+    path = tmp_path / "settings.yaml"
+    config = settings(recordings, run={"steps": 100_000, "checkpoint_every": 1})
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "giblet", "train", str(path), "-o", str(run)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    limit = time.monotonic() + 120
+    while not any(step > 8 for step, _ in (losses(run) if (run / "log.csv").exists() else {})):
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    assert encode(load_codec(run / "model"), babble(24_000), 1.2).data.shape == (4, 75)
+    resumed = Trainer(settings(recordings, run={"steps": 20}), run).run()
+    assert 7 < resumed.first_step <= resumed.steps

@@ -3,7 +3,7 @@
 ``python data/fetch_recordings.py OUT`` downloads packages from their mirrors, checks them against the mirrors' indices,
 and lays their sound files in ``OUT/speech/<package>/`` and ``OUT/music/<package>/``, each package's copyright file with
 them. ``OUT/SOURCES.csv`` says what each package is, under which licence, what it gave, and what it sounds like. Nothing
-is installed and nothing run; 1.5 GB are downloaded, 1.3 GB kept. What OUT has already is not fetched again.
+is installed and nothing run; 1.5 GB are downloaded, 1.1 GB kept. What OUT has already is not fetched again.
 """
 
 from __future__ import annotations

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from giblet.errors import MediaError, ParameterError
+from giblet.media import find_sound_files
 from giblet.progress import SILENT, Progress
 from giblet.training.decoded import DTYPE, FULL_SCALE, INDEX, SAMPLES, Stretch, decode, file_digests, write_json
-from giblet.training.recordings import find_recordings, require_sound, sound_files
+from giblet.training.recordings import find_recordings, require_sound
 from giblet.workfolder import WorkFolder, reason
 
 log = logging.getLogger(__name__)
@@ -209,7 +210,7 @@ class Corpus(CorpusPart):
             problem = f"sound of {channels} channels at {sample_rate} Hz cannot be made"
             raise ParameterError(problem, "ask for 1 or 2 channels and a positive rate")
         root, place = Path(folder), Path(cache)
-        files = sound_files(root, leave_out=place)
+        files = find_sound_files(root, leave_out=place)
         if not files:
             require_sound(root, 0, 0, (), minimum)
         try:

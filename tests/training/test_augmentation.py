@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -12,6 +12,7 @@ from giblet.training.corpus import CorpusPart
 from giblet.training.crops import Crops
 from giblet.training.decoded import FULL_SCALE, Stretch
 
+FEW = settings(deadline=None, max_examples=30)
 UNCHANGED = {"gain_db": (0.0, 0.0)}
 
 
@@ -27,6 +28,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+@FEW
 @given(snr=st.floats(-10, 40), level=st.floats(1e-3, 0.5), noise_level=st.floats(1e-3, 10))
 def test_the_ratio_of_sound_to_noise_is_as_asked(snr, level, noise_level):
     sound = (level * np.sin(np.arange(4000) / 7)).astype(np.float32)[None]
@@ -75,6 +77,7 @@ def test_recorded_noise(tmp_path):
         assert 20 * np.log10(rms(original) / rms(added)) == pytest.approx(10, abs=0.1)
 
 
+@FEW
 @given(weaker=st.floats(0, 15))
 def test_mixing_keeps_the_level_and_the_ratio(weaker):
     first, second = noise(1, 20_000, seed=1), noise(1, 20_000, seed=2, level=0.01)
@@ -117,6 +120,7 @@ def test_gain_lies_in_the_range():
     assert np.mean(gains) == pytest.approx(-4.5, abs=0.6)
 
 
+@FEW
 @given(
     sound=hnp.arrays(np.float32, (3, 2, 50), elements=st.floats(-1, 1, width=32)),
     seed=st.integers(0, 1000),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.errors import ParameterError
@@ -15,6 +15,8 @@ from giblet.training.augmentation import Augmentation
 from giblet.training.corpus import CorpusPart
 from giblet.training.crops import Crops, Loader
 from giblet.training.decoded import FULL_SCALE, Stretch
+
+FEW = settings(deadline=None, max_examples=20)
 
 
 def corpus_of(place: Path, sounds: dict[str, np.ndarray]) -> CorpusPart:
@@ -58,20 +60,20 @@ def test_crops_are_stretches_of_files_followed_by_zeros(counted):
 
 
 def test_positions_are_even_over_all_sound(counted):
-    first = numbers(Crops(counted, 100, seed=0).batch(0, 6000)[:, 0, 0])
-    assert np.mean(first >= 10_000) == pytest.approx(9050 / 12_050, abs=0.02)
+    first = numbers(Crops(counted, 100, seed=0).batch(0, 3000)[:, 0, 0])
+    assert np.mean(first >= 10_000) == pytest.approx(9050 / 12_050, abs=0.03)
     inside = first[(first >= 10_000) & (first < 20_000)]
-    counts, _ = np.histogram(inside, 10, (10_000, 18_900))
+    counts, _ = np.histogram(inside, 5, (10_000, 18_900))
     assert counts.min() > 0.8 * counts.mean()
-    assert first.min() < 1020
-    assert inside.max() > 18_880
+    assert first.min() < 1050
+    assert inside.max() > 18_850
 
 
 def test_weights_by_pattern(counted):
     def share(weights):
-        return np.mean(numbers(Crops(counted, 100, 0, weights=weights).batch(0, 4000)[:, 0, 0]) >= 10_000)
+        return np.mean(numbers(Crops(counted, 100, 0, weights=weights).batch(0, 1500)[:, 0, 0]) >= 10_000)
 
-    assert share({"m/*": 3.0, "s/c": 0.0}) == pytest.approx(27 / 30, abs=0.02)
+    assert share({"m/*": 3.0, "s/c": 0.0}) == pytest.approx(27 / 30, abs=0.03)
     assert share({"m/*": 0.0, "s/c": 0.0}) == 0
     # The first pattern that matches counts.
     assert share({"m/b": 1.0, "*": 0.0}) == 1
@@ -80,6 +82,7 @@ def test_weights_by_pattern(counted):
             Crops(counted, 100, 0, weights=weights)
 
 
+@FEW
 @given(step=st.integers(-(10**6), 10**6), size=st.integers(1, 5), seed=st.integers(0, 2**32))
 def test_a_batch_depends_on_seed_and_step_only(counted, step, size, seed):
     batch = Crops(counted, 64, seed).batch(step, size)
@@ -113,7 +116,8 @@ def test_silence_alone_is_no_endless_search(tmp_path):
     assert not crops.batch(0, 4).any()
 
 
-@given(level=st.floats(0.002, 0.3), target=st.floats(0.01, 0.3))
+@FEW
+@given(level=st.floats(0.005, 0.3), target=st.floats(0.01, 0.3))
 def test_loudness(tmp_path_factory, level, target):
     sound = level * np.sin(np.arange(4000) / 5)[None].repeat(2, axis=0)
     corpus = corpus_of(tmp_path_factory.mktemp("loudness"), {"a": sound})
@@ -182,7 +186,7 @@ class TestLoader:
         with Loader(Gated(counted, 64, seed=0), None, 2, 0, ahead=3) as loader:
             threading.Timer(0.3, gate.release).start()
             next(loader)
-            assert loader.waited == pytest.approx(0.3, abs=0.15)
+            assert 0.2 < loader.waited < 5
             for _ in range(9):
                 gate.release()
             # One was taken, so three more are prepared and no others.
@@ -195,7 +199,7 @@ class TestLoader:
             assert asked == [0, 1, 2, 3]
             waited = loader.waited
             next(loader)
-            assert loader.waited - waited < 0.1
+            assert loader.waited - waited < 0.2
 
     def test_closing_ends_the_thread_and_the_iteration(self, counted):
         before = threading.active_count()
@@ -216,7 +220,7 @@ class TestLoader:
                 for _ in itertools.islice(loader, 20):
                     pass
                 early = tracemalloc.get_traced_memory()[0]
-                for _ in itertools.islice(loader, 200):
+                for _ in itertools.islice(loader, 60):
                     pass
                 # A batch is 256 kB.
                 assert tracemalloc.get_traced_memory()[0] - early < 3 * 256_000

@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from giblet.errors import MediaError
-from giblet.media import AudioReader
+from giblet.media import AudioReader, find_sound_files
 
-# What a folder is searched for; a file that is named by itself may be called as it likes.
-ENDINGS = frozenset({
-    ".3gp", ".aac", ".aif", ".aiff", ".amr", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".g722", ".gsm", ".m2ts",
-    ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".oga", ".ogg",
-    ".ogv", ".opus", ".snd", ".spx", ".ts", ".tta", ".voc", ".w64", ".wav", ".webm", ".wma", ".wmv", ".wv",
-})  # fmt: skip
 # Longer recordings are coded in pieces of so many seconds, so that memory stays flat.
 PIECE = 300.0
 
@@ -43,7 +37,7 @@ def sound_files(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
     for place in map(Path, places):
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_recording(path.relative_to(place), path))
+            inside = find_sound_files(place)
             if not inside:
                 raise MediaError("holds no sound files", "name a folder with recordings or films", place)
             found += inside
@@ -52,12 +46,6 @@ def sound_files(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
         else:
             raise MediaError("there is no such file or folder", "check the name", place)
     return list(dict.fromkeys(found))
-
-
-def _is_recording(name: Path, path: Path) -> bool:
-    # A link to nowhere is a recording too: one that cannot be read, which whoever reads it says.
-    hidden = any(part.startswith(".") for part in name.parts)
-    return name.suffix.lower() in ENDINGS and not hidden and not path.is_dir()
 
 
 def read_pieces(

@@ -90,7 +90,7 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     from giblet.codecs.encodec.codec import EncodecCodec
 
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             model, report = EncodecModel.from_pretrained(
                 str(spec.folder), dtype=torch.float32, local_files_only=True, output_loading_info=True
             )
@@ -164,8 +164,8 @@ def pick_device(device: str) -> str:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    # Its progress bar and its report on absent training buffers are not for the users of a library.
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' progress bar and its report on absent training buffers from the users of a library."""
     from transformers.utils import logging as transformers_logging
 
     verbosity = transformers_logging.get_verbosity()

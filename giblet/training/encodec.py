@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecFeatureExtractor, EncodecModel
 
 from giblet.codecs.catalog import find_codec
+from giblet.codecs.loading import quiet_transformers
 from giblet.errors import ParameterError
 from giblet.training.config import ModelConfig, QuantizerConfig
 from giblet.training.network import run_network
@@ -151,7 +152,8 @@ class EncodecTrainee:
             If its size differs.
         """
         folder = find_codec(source).folder
-        start = EncodecModel.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True)
+        with quiet_transformers():
+            start = EncodecModel.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True)
         ours, theirs = self.model.state_dict(), start.state_dict()
         if {key: value.shape for key, value in ours.items()} != {key: value.shape for key, value in theirs.items()}:
             raise ParameterError("its size is not that of the settings' model", "make them equal", folder)

@@ -70,6 +70,31 @@ class RunLog:
         self._events.flush()
 
 
+class Means:
+    """Means of figures over the steps since they were last taken.
+
+    Attributes
+    ----------
+    sums : dict of str to list of float
+        Sum and number of each figure; part of a run's state.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, list[float]] = {}
+
+    def add(self, figures: dict[str, float]) -> None:
+        """Take in the figures of a step."""
+        for name, value in figures.items():
+            total, number = self.sums.get(name, (0.0, 0.0))
+            self.sums[name] = [total + value, number + 1]
+
+    def take(self) -> dict[str, float]:
+        """Return the means, and begin anew."""
+        means = {name: total / number for name, (total, number) in self.sums.items()}
+        self.sums = {}
+        return means
+
+
 def _rows_before(path: Path, step: int) -> list[list[str]]:
     if not path.exists() or step == 0:
         return []

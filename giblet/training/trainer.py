@@ -25,7 +25,7 @@ from giblet.training.corpus import Corpus
 from giblet.training.crops import Crops, Loader
 from giblet.training.encodec import EncodecTrainee
 from giblet.training.objective import Objective
-from giblet.training.runlog import RunLog
+from giblet.training.runlog import Means, RunLog
 from giblet.training.schedule import learning_rate
 from giblet.training.validation import Validation
 
@@ -124,6 +124,7 @@ class Trainer:
         )
         self._build()
         self.step = 0
+        self._means = Means()
         self._first_mel_distance: dict[float, float] = {}
         if state is not None:
             self._resume(state)
@@ -182,12 +183,12 @@ class Trainer:
                     self._first_mel_distance = self._validate(run_log)
                     self._save()
                 for step, batch in itertools.islice(loader, max(0, run.steps - first_step)):
-                    figures = self._train(step, batch.to(self._device))
+                    self._means.add(self._train(step, batch.to(self._device)))
                     self.step = step + 1
                     self._progress.advance(seconds_per_step)
                     if self.step % run.log_every == 0 or self.step == run.steps:
-                        figures["waiting"] = loader.waited / max(time.perf_counter() - began, 1e-9)
-                        run_log.figures(self.step, figures)
+                        waiting = loader.waited / max(time.perf_counter() - began, 1e-9)
+                        run_log.figures(self.step, self._means.take() | {"waiting": waiting})
                     if self.step % run.validate_every == 0 or self.step == run.steps:
                         self._validate(run_log)
                     if self.step % run.checkpoint_every == 0 or self.step == run.steps:
@@ -259,6 +260,7 @@ class Trainer:
                 "optimizer": self._optimizer.state_dict(),
                 "objective": self._objective.state_dict(),
                 "adversary": self._adversary.state_dict() if self._adversary else {},
+                "means": self._means.sums,
                 "first_mel_distance": self._first_mel_distance,
             },
         )
@@ -277,6 +279,7 @@ class Trainer:
         if self._adversary:
             self._adversary.load_state_dict(state["adversary"])
         self.step = state["step"]
+        self._means.sums = state["means"]
         self._first_mel_distance = state["first_mel_distance"]
 
 

@@ -106,7 +106,7 @@ def test_another_seed_gives_another_run(recordings, tmp_path):
 @pytest.mark.parametrize("stop", [2, 7], ids=["before the quantiser", "after it"])
 def test_a_resumed_run_equals_an_uninterrupted_one(recordings, tmp_path, stop):
     config = settings(
-        recordings, tmp_path / "cache", run={"checkpoint_every": 1},
+        recordings, tmp_path / "cache", run={"checkpoint_every": 1, "log_every": 3},
         adversary={"discriminators": ["ms-stft"], "sizes": {"ms-stft": {"width": 2, "windows": [128]}}, "start": 3},
     )  # fmt: skip
     Trainer(config, tmp_path / "whole").run()
@@ -152,7 +152,7 @@ def test_every_loss_and_discriminator_takes_part(recordings, tmp_path, balancer)
 
 def test_the_stereo_model_trains(tmp_path):
     for i in range(2):
-        soundfile.write(tmp_path / f"{i}.wav", babble(96_000, channels=2).T, 48_000)
+        soundfile.write(tmp_path / f"{i}.wav", babble(300_000, channels=2).T, 48_000)
     config = settings(
         tmp_path, model={"sample_rate": 48_000, "channels": 2, "causal": False, "normalize": True, "segment": 1.0,
                          "filters": 2, "latent_dim": 8, "lstm_layers": 1, "codebook_size": 16, "bandwidths": [1.2]},

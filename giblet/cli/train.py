@@ -11,6 +11,7 @@ import typer
 from giblet.cli.options import Verbose
 from giblet.cli.progress import Bar
 from giblet.errors import ParameterError, printable
+from giblet.workfolder import check_place, reason
 
 if TYPE_CHECKING:
     from giblet.training.trainer import Trainer, TrainingResult
@@ -24,12 +25,17 @@ def command(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="Folder of the run; one that has begun goes on.", show_default=False),
-    ],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Recordings of any format.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder of the run; one that has begun goes on. By default runs/NAME, after the settings' name.",
+            show_default=False,
+        ),
     ] = None,
     override: Annotated[
         list[str] | None,
@@ -41,14 +47,12 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a codec from the recordings in a folder; OUTPUT/model is then a codec for every command.
+    """Train a codec from the recordings in a folder; model in the run's folder is then a codec for every command.
 
     Ctrl-C stops; the same command goes on from the last checkpoint, exactly as if it had not been stopped.
     """
     if data is not None and not data.is_dir():
         raise ParameterError("there is no such folder of recordings", "check its name", data)
-    if output.exists() and not output.is_dir():
-        raise ParameterError("is a file, and a run needs a folder", "choose another output", output)
     try:
         from giblet.training.config import read_config
     except ImportError as error:
@@ -60,11 +64,16 @@ def command(
     settings = read_config(config, tuple(overrides))
     if settings.data.folder is None:
         raise ParameterError("there is no folder of recordings", "give one with --data DIR")
+    folder = Path("runs", settings.name) if output is None else output
+    try:
+        check_place(folder / "model")
+    except OSError as error:
+        raise ParameterError(f"cannot be written ({reason(error)})", "choose another output", folder) from error
 
     from giblet.training.trainer import Trainer
 
     with Bar() as bar:
-        trainer = Trainer(settings, output, bar)
+        trainer = Trainer(settings, folder, bar)
         if not as_json:
             _say_what_is_there(trainer)
         result = trainer.run()

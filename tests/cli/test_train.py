@@ -1,0 +1,86 @@
+"""giblet train: what it says and refuses, and that its codec serves every other command."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+import yaml
+from fabricate import babble
+
+SETTINGS = {
+    "name": "mine",
+    "model": {
+        "filters": 2, "strides": [8, 5, 8], "latent_dim": 8, "lstm_layers": 1, "codebook_size": 16,
+        "bandwidths": [0.6, 1.2],
+    },
+    "data": {"crop": 0.2, "batch": 2},
+    "quantizer": {"start": 2},
+    "losses": {"mel_windows": [128]},
+    "run": {"steps": 4, "threads": 1},
+}  # fmt: skip
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for i in range(3):
+        soundfile.write(folder / f"{i}.wav", babble(24_000 * (4 + i))[0], 24_000)
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(SETTINGS))
+    return path
+
+
+def test_a_codec_from_recordings_serves_the_other_commands(giblet, recordings, settings, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = giblet("train", settings, "--data", recordings)
+    assert (status, err) == (0, "")
+    assert "0.2 minutes of sound in 3 files" in out
+    assert "skipped broken.wav: " in out
+    assert "runs/mine/model: 4 steps" in out
+    assert "mel distance on held-out sound 0.6 kbps" in out
+    codec = tmp_path / "runs" / "mine" / "model"
+    assert giblet("info", codec)[0] == 0
+    assert giblet("extract", clip, "-o", "store", "--codec", codec, "-b", "1.2")[0] == 0
+    assert giblet("reconstruct", "store", "-o", "back.wav")[0] == 0
+    assert soundfile.info("back.wav").frames > 0
+
+
+def test_the_same_command_goes_on_and_json_says_from_where(giblet, recordings, settings, tmp_path):
+    words = ["train", settings, "--data", recordings, "-o", tmp_path / "run", "--json", "--set"]
+    first = json.loads(giblet(*words, "run.steps=2")[1])
+    second = json.loads(giblet(*words, "run.steps=3")[1])
+    assert (first["first_step"], first["steps"]) == (0, 2)
+    assert (second["first_step"], second["steps"]) == (2, 3)
+    assert set(second["mel_distance"]) == {"0.6", "1.2"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nothing.yaml", "--data", "."], "nothing.yaml: the settings cannot be read"),
+        (["minutes", "--data", "nowhere"], "nowhere: there is no such folder of recordings"),
+        (["minutes"], "give one with --data DIR"),
+        (["minutes", "--data", ".", "--set", "run.stepz=1"], "run.stepz is 1: there is no such setting"),
+        (["minutes", "--data", ".", "-o", "file"], "file: cannot be written"),
+        (["minutes", "--data", ".", "--device", "warp"], "warp"),
+        (["minutes", "--data", "."], ": holds no recordings"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(giblet, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    status, out, err = giblet("train", *words)
+    assert (status, out) == (2, "")
+    assert err.startswith("giblet: ")
+    assert told in err
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -86,8 +86,8 @@ def command(
 def _say_what_is_there(trainer: Trainer) -> None:
     corpus = trainer.corpus
     typer.echo(f"{corpus.duration / 60:.1f} minutes of sound in {len(corpus.files)} files")
-    for path, reason in corpus.rejected:
-        typer.echo(f"skipped {printable(str(path))}: {reason}")
+    for path, why in corpus.rejected:
+        typer.echo(f"skipped {printable(str(path))}: {why}")
 
 
 def _document(result: TrainingResult) -> dict[str, object]:

@@ -132,12 +132,15 @@ class AugmentationConfig(_Section):
         Share of crops that get noise.
     snr : (float, float)
         Signal-to-noise ratio in decibels, drawn evenly between the two.
+    noise_folder : Path or None
+        Recordings of noise; None for white and pink noise.
     """
 
     gain: tuple[float, float] = (-12.0, 3.0)
     mixing: Share = 0.0
     noise: Share = 0.0
     snr: tuple[float, float] = (0.0, 30.0)
+    noise_folder: Path | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

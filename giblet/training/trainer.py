@@ -100,27 +100,20 @@ class Trainer:
         _check_same_run(config, folder)
         state = load_checkpoint(folder)
         self._device = pick_device(config.run.device)
-        self.corpus = Corpus.build(
-            config.data.folder,
-            config.data.cache or folder / "sound",
-            sample_rate=config.model.sample_rate,
-            channels=config.model.channels,
-            progress=progress,
-        )
+        self.corpus = self._corpus(config.data.folder)
         training, validation = self.corpus.split(config.data.validation_share, config.run.seed)
+        data = config.data
         self._crops = Crops(
-            training,
-            config.crop_samples,
-            config.run.seed,
-            loudness_rms=config.data.loudness,
-            weights=config.data.weights,
+            training, config.crop_samples, config.run.seed, loudness_rms=data.loudness, weights=data.weights
         )
         self._validation = Validation(validation, config, self._device)
+        noise = config.augmentation.noise_folder
         self._augmentation = Augmentation(
             gain_db=config.augmentation.gain,
             mix_probability=config.augmentation.mixing,
             noise_probability=config.augmentation.noise,
             snr_db=config.augmentation.snr,
+            noise=None if noise is None else Crops(self._corpus(noise), config.crop_samples, config.run.seed + 2),
         )
         self._build()
         self.step = 0
@@ -130,6 +123,15 @@ class Trainer:
             self._resume(state)
         elif config.start_from is not None:
             self.trainee.load(config.start_from)
+
+    def _corpus(self, folder: Path) -> Corpus:
+        return Corpus.build(
+            folder,
+            self.config.data.cache or self.folder / "sound",
+            sample_rate=self.config.model.sample_rate,
+            channels=self.config.model.channels,
+            progress=self._progress,
+        )
 
     def _build(self) -> None:
         config = self.config

@@ -150,6 +150,18 @@ def test_every_loss_and_discriminator_takes_part(recordings, tmp_path, balancer)
     assert {"waveform", "mel", "stft", "commitment", "generator", "feature_matching", "discriminator"} <= names
 
 
+def test_recorded_noise_is_added(recordings, tmp_path):
+    noise = tmp_path / "noise"
+    noise.mkdir()
+    soundfile.write(noise / "hum.wav", 0.1 * np.sin(np.arange(24_000 * 12) / 30), 24_000)
+    runs = {}
+    for name, folder in (("hum", str(noise)), ("hiss", None)):
+        always = {"noise": 1.0, "snr": [0.0, 0.0], "noise_folder": folder}
+        Trainer(settings(recordings, augmentation=always, run={"steps": 1}), tmp_path / name).run()
+        runs[name] = losses(tmp_path / name)[1, "mel"]
+    assert runs["hum"] != runs["hiss"]
+
+
 def test_the_stereo_model_trains(tmp_path):
     for i in range(2):
         soundfile.write(tmp_path / f"{i}.wav", babble(300_000, channels=2).T, 48_000)

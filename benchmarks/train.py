@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from giblet.training import encodec
-from giblet.training.config import TrainingConfig, read_config
+from giblet.training.config import TrainingConfig
+from giblet.training.configfile import read_config
 from giblet.training.encodec import EncodecTrainee
 from giblet.training.network import run_network
 from giblet.training.objective import Objective

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,10 +55,10 @@ def command(
     """
     if data is not None and not data.is_dir():
         raise ParameterError("there is no such folder of recordings", "check its name", data)
-    try:
-        from giblet.training.config import read_config
-    except ImportError as error:
-        raise ParameterError(f"training needs the package {error.name}", "install giblet[train]") from None
+    for package in ("pydantic", "yaml", "tensorboard"):
+        if importlib.util.find_spec(package) is None:
+            raise ParameterError(f"training needs the package {package}", "install giblet[train]")
+    from giblet.training.configfile import read_config
 
     overrides = list(override or ())
     overrides += [f"data.folder={json.dumps(str(data.resolve()))}"] if data is not None else []
@@ -74,32 +76,48 @@ def command(
 
     with Bar() as bar:
         trainer = Trainer(settings, folder, bar)
-        if not as_json:
-            _say_what_is_there(trainer)
-        result = trainer.run()
+        _say_what_is_there(trainer, quiet=as_json)
+        result = trainer.run(None if as_json else _say_validation)
     if as_json:
-        typer.echo(json.dumps(_document(result)))
+        typer.echo(json.dumps(_document(trainer, result)))
     else:
         typer.echo(closing_line(result))
 
 
-def _say_what_is_there(trainer: Trainer) -> None:
+def _say_what_is_there(trainer: Trainer, *, quiet: bool) -> None:
     corpus = trainer.corpus
-    typer.echo(f"{corpus.duration / 60:.1f} minutes of sound in {len(corpus.files)} files")
-    for path, why in corpus.rejected:
-        typer.echo(f"skipped {printable(str(path))}: {why}")
+    if not quiet:
+        typer.echo(
+            f"{corpus.duration / 60:.1f} minutes of sound in {len(corpus.files)} files, "
+            f"{trainer.held_out / 60:.1f} of them held out for validation"
+        )
+        if trainer.step:
+            typer.echo(f"goes on from step {trainer.step}")
+    for path, why in (*corpus.rejected, *(trainer.noise.rejected if trainer.noise else ())):
+        sys.stderr.write(f"giblet: {printable(str(path))} is skipped: {why}\n")
 
 
-def _document(result: TrainingResult) -> dict[str, object]:
+def _say_validation(step: int, mel_distance: dict[str, float]) -> None:
+    typer.echo(f"step {step}: mel distance on held-out sound {_listed(mel_distance)}")
+
+
+def _listed(mel_distance: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in mel_distance.items())
+
+
+def _document(trainer: Trainer, result: TrainingResult) -> dict[str, object]:
     return {
         "model": str(result.folder / "model"),
+        "files": len(trainer.corpus.files),
+        "minutes": trainer.corpus.duration / 60,
+        "skipped": [list(pair) for pair in trainer.corpus.rejected],
         "steps": result.steps,
         "first_step": result.first_step,
         "seconds": result.seconds,
         "sound_seconds": result.sound_seconds,
         "waiting": result.waiting,
-        "mel_distance": {f"{bandwidth:g}": value for bandwidth, value in result.mel_distance.items()},
-        "first_mel_distance": {f"{bandwidth:g}": value for bandwidth, value in result.first_mel_distance.items()},
+        "mel_distance": result.mel_distance,
+        "first_mel_distance": result.first_mel_distance,
     }
 
 
@@ -122,9 +140,6 @@ def closing_line(result: TrainingResult) -> str:
         f"{speed:.0f} s of sound a second, {100 * result.waiting:.1f} % of the time waiting for it",
     ]
     if result.mel_distance:
-        distances = ", ".join(
-            f"{bandwidth:g} kbps {result.first_mel_distance[bandwidth]:.3f} → {value:.3f}"
-            for bandwidth, value in result.mel_distance.items()
-        )
+        distances = f"{_listed(result.first_mel_distance)} before, {_listed(result.mel_distance)} now"
         parts.append(f"mel distance on held-out sound {distances}")
     return "; ".join(parts)

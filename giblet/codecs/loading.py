@@ -16,6 +16,8 @@ from giblet.codecs.weights import TRAINING_BUFFERS
 from giblet.errors import CodecError, ParameterError
 
 if TYPE_CHECKING:
+    from transformers import EncodecModel
+
     from giblet.codecs.base import Codec
 
 log = logging.getLogger(__name__)
@@ -84,10 +86,31 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     """
     # Before transformers, which takes seconds to load.
     device = pick_device(device)
+    from giblet.codecs.encodec.codec import EncodecCodec
+
+    return EncodecCodec(load_model(spec), spec, device)
+
+
+def load_model(spec: CodecSpec) -> EncodecModel:
+    """Load transformers' model of a codec, complete.
+
+    Parameters
+    ----------
+    spec : CodecSpec
+        From `giblet.codecs.catalog.find_codec`.
+
+    Returns
+    -------
+    transformers.EncodecModel
+        On the CPU, float32.
+
+    Raises
+    ------
+    CodecError
+        If the weights cannot be read or do not fit.
+    """
     import torch
     from transformers import EncodecModel
-
-    from giblet.codecs.encodec.codec import EncodecCodec
 
     try:
         with quiet_transformers():
@@ -107,7 +130,7 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
             "save the model again, complete",
             spec.folder,
         )
-    return EncodecCodec(model, spec, device)
+    return model
 
 
 def check_device(device: str) -> None:

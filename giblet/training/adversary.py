@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from giblet.errors import ParameterError
 from giblet.training.adversarial import discriminator_loss, feature_matching, generator_loss
 from giblet.training.config import AdversaryConfig, OptimizerConfig
 from giblet.training.discriminators import Discriminators, build_discriminator
@@ -20,27 +21,37 @@ class Adversary:
     settings : AdversaryConfig
         Which, and when.
     optimizer : OptimizerConfig
-        Its learning rate and betas are used as they are.
+        Whose betas they share.
     channels : int
         Of the sound.
     seed : int
         Of the random weights and the updates.
     device : str
         Where the sound is.
+    n_samples : int
+        Of a crop.
+
+    Raises
+    ------
+    ParameterError
+        If a discriminator cannot be built, or a crop is too short for it.
     """
 
     def __init__(
-        self, settings: AdversaryConfig, optimizer: OptimizerConfig, channels: int, seed: int, device: str
+        self,
+        settings: AdversaryConfig,
+        optimizer: OptimizerConfig,
+        channels: int,
+        seed: int,
+        device: str,
+        n_samples: int,
     ) -> None:
         self._settings = settings
         self._seed = seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.discriminators: nn.Module = Discriminators(
-                [
-                    build_discriminator(name, channels=channels, **settings.sizes.get(name, {}))
-                    for name in settings.discriminators
-                ]
+                [_built(name, channels, settings.sizes.get(name, {}), n_samples) for name in settings.discriminators]
             ).to(device)
         self._optimizer = torch.optim.Adam(
             self.discriminators.parameters(), lr=optimizer.learning_rate, betas=optimizer.betas
@@ -64,7 +75,7 @@ class Adversary:
             "feature_matching": feature_matching(real, fake),
         }
 
-    def update(self, reference: Tensor, estimate: Tensor, step: int) -> Tensor | None:
+    def update(self, reference: Tensor, estimate: Tensor, step: int, rate: float) -> dict[str, Tensor]:
         """Let the discriminators learn, with the probability of the settings.
 
         Parameters
@@ -73,22 +84,34 @@ class Adversary:
             Real and decoded sound.
         step : int
             Decides whether this is a step of theirs.
+        rate : float
+            Learning rate of the step.
 
         Returns
         -------
-        Tensor or None
-            Their loss, None where they rested.
+        dict of str to Tensor
+            Their loss and the norm of its gradient; nothing where they rested.
+
+        Raises
+        ------
+        FloatingPointError
+            If the gradient is NaN or infinite; nothing has been learnt then.
         """
         generator = torch.Generator().manual_seed((self._seed * 7_368_787 + step) % 2**63)
         if torch.rand((), generator=generator) >= self._settings.update_probability:
-            return None
+            return {}
         real, _ = self.discriminators(reference)
         fake, _ = self.discriminators(estimate.detach())
         loss = discriminator_loss(real, fake, self._settings.kind)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.discriminators.parameters(), float("inf"))
+        if not norm.isfinite():
+            raise FloatingPointError("the discriminators' gradient is not finite")
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
         self._optimizer.step()
-        return loss.detach()
+        return {"discriminator": loss.detach(), "discriminator_gradient_norm": norm}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
@@ -98,3 +121,16 @@ class Adversary:
         """Take over what `state_dict` gave."""
         self.discriminators.load_state_dict(state["discriminators"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def _built(name: str, channels: int, sizes: dict[str, Any], n_samples: int) -> nn.Module:
+    try:
+        discriminator = build_discriminator(name, channels, **sizes)
+        with torch.no_grad():
+            discriminator(torch.zeros(1, channels, n_samples))
+    except (TypeError, ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
+        raise ParameterError(
+            f"the discriminator {name} of sizes {sizes} cannot judge crops of {n_samples} samples ({error})",
+            "correct adversary.sizes, or give a longer data.crop",
+        ) from error
+    return discriminator

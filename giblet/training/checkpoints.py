@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,29 @@ import torch
 from giblet.errors import CodecError
 
 NAME = "checkpoint.pt"
-_VERSION = 1
+_VERSION = 2
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside its place and move it there, so that it is whole even after a power cut.
+
+    Parameters
+    ----------
+    path : Path
+        The file; what a killed process left beside it goes.
+    write : callable
+        Writes the file that it is given.
+    """
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        left.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -25,12 +48,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     state : dict
         Tensors, numbers, strings, and dicts and lists of them.
     """
-    temporary = folder / f".{NAME}.{os.getpid()}"
-    try:
-        torch.save({"version": _VERSION} | state, temporary)
-        temporary.replace(folder / NAME)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(folder / NAME, lambda path: torch.save({"version": _VERSION} | state, path))
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:

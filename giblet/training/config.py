@@ -6,14 +6,12 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from giblet.errors import ParameterError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=0)]
 
@@ -50,15 +48,15 @@ class ModelConfig(_Section):
     codebook_size : int
         Entries of a codebook.
     bandwidths : tuple of float
-        Kilobits per second that the codec shall offer.
+        Kilobits per second that the codec shall offer, ascending.
     """
 
     sample_rate: Literal[16_000, 24_000, 48_000] = 24_000
     channels: Literal[1, 2] = 1
     causal: bool = True
     normalize: bool = False
-    segment: Positive | None = None
-    filters: Count = 32
+    segment: Annotated[float, Field(ge=0.1)] | None = None
+    filters: Annotated[int, Field(ge=2)] = 32
     strides: tuple[Count, ...] = (2, 4, 5, 8)
     latent_dim: Count = 128
     lstm_layers: Count = 2
@@ -84,8 +82,13 @@ class ModelConfig(_Section):
         for bandwidth in self.bandwidths:
             if self.n_codebooks(bandwidth) < 1:
                 raise ValueError(f"bandwidth {bandwidth:g} kbps is less than one codebook")
+        books = [self.n_codebooks(bandwidth) for bandwidth in self.bandwidths]
+        if books != sorted(set(books)):
+            raise ValueError(f"bandwidths {list(self.bandwidths)} kbps do not ascend by whole codebooks")
         if self.normalize != (self.segment is not None):
             raise ValueError("normalize and segment go together: give both or neither")
+        if self.normalize and self.causal:
+            raise ValueError("a model that normalises whole segments cannot be causal")
         return self
 
 
@@ -164,8 +167,8 @@ class QuantizerConfig(_Section):
     """
 
     start: Steps = 1000
-    decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    replace_below: Share = 0.1
+    decay: Decay = 0.99
+    replace_below: Decay = 0.1
 
 
 class LossConfig(_Section):
@@ -206,6 +209,20 @@ class LossConfig(_Section):
     log_floor_steps: Steps = 10_000
     balancer: bool = True
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.waveform + self.mel + self.stft:
+            raise ValueError("waveform, mel and stft are all 0, so nothing is learnt")
+        if self.mel and not self.mel_linear + self.mel_log_l1 + self.mel_log_l2:
+            raise ValueError("all parts of the mel loss are 0")
+        for name, windows in (("mel", self.mel_windows), ("stft", self.stft_windows)):
+            if getattr(self, name) and not windows:
+                raise ValueError(f"{name}_windows names no window")
+            for window in windows:
+                if window % (2 * self.overlap):
+                    raise ValueError(f"a window of {window} samples is no multiple of {2 * self.overlap}")
+        return self
+
 
 class AdversaryConfig(_Section):
     """The adversarial phase.
@@ -215,7 +232,7 @@ class AdversaryConfig(_Section):
     discriminators : tuple of str
         Any of ``ms-stft``, ``multi-period``, ``multi-scale``, ``melgan``; none for no adversarial phase.
     sizes : dict
-        Arguments per discriminator, such as ``{"ms-stft": {"channels": 8}}``.
+        Arguments per discriminator, such as ``{"ms-stft": {"width": 8}}``; see their classes.
     start : int
         Step at which they begin.
     kind : {"hinge", "least-squares"}
@@ -234,6 +251,15 @@ class AdversaryConfig(_Section):
     feature_matching: NotNegative = 3.0
     update_probability: Share = 2 / 3
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, sizes in self.sizes.items():
+            if name not in self.discriminators:
+                raise ValueError(f"sizes are given for {name}, which is not among the discriminators")
+            if "channels" in sizes:
+                raise ValueError(f"channels of {name} are those of the sound: width is its size")
+        return self
+
 
 class OptimizerConfig(_Section):
     """AdamW and its learning rate.
@@ -249,16 +275,16 @@ class OptimizerConfig(_Section):
     warmup : int
         Steps of linear rise.
     decay : float
-        Share of the run, at its end, over which the rate falls to zero along a half cosine.
+        Share of the run, at its end, over which the rate falls to zero along a half cosine; 0 for a constant rate.
     clip : float or None
         Largest norm of the gradient.
     """
 
     learning_rate: Positive = 3e-4
-    betas: tuple[Share, Share] = (0.5, 0.9)
+    betas: tuple[Decay, Decay] = (0.5, 0.9)
     weight_decay: NotNegative = 0.0
     warmup: Steps = 100
-    decay: Share = 1.0
+    decay: Share = 0.0
     clip: Positive | None = None
 
 
@@ -312,113 +338,19 @@ class TrainingConfig(_Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.quantizer.start >= self.run.steps:
+            raise ValueError(f"quantizer.start {self.quantizer.start} is not before run.steps {self.run.steps}")
+        if self.adversary.discriminators and self.adversary.start >= self.run.steps:
+            raise ValueError(f"adversary.start {self.adversary.start} is not before run.steps {self.run.steps}")
+        if self.model.segment is not None and self.data.crop != self.model.segment:
+            raise ValueError(
+                f"data.crop is {self.data.crop:g} s and model.segment, which is normalised, {self.model.segment:g} s"
+            )
+        return self
+
     @property
     def crop_samples(self) -> int:
         """Samples of an item: whole frames."""
         return math.ceil(round(self.data.crop * self.model.sample_rate, 6) / self.model.hop) * self.model.hop
-
-
-def built_in_configs() -> dict[str, Path]:
-    """Return the settings that come with giblet.
-
-    Returns
-    -------
-    dict of str to Path
-        Files by name.
-    """
-    return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
-
-
-def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingConfig:
-    """Read a run's settings.
-
-    Parameters
-    ----------
-    path : Path or str
-        A YAML file, or the name of built-in settings; what it leaves out has its default.
-    overrides : tuple of str
-        Values that replace the file's, such as ``"run.steps=100"``; the value is YAML.
-
-    Returns
-    -------
-    TrainingConfig
-        Valid settings.
-
-    Raises
-    ------
-    ParameterError
-        If the file cannot be read, or a value has no meaning; the message names it.
-    """
-    path = built_in_configs().get(str(path), Path(path))
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParameterError(
-            f"the settings cannot be read ({error.strerror})",
-            f"give a YAML file, or one of {', '.join(built_in_configs())}",
-            path,
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        raise ParameterError(f"the settings are no YAML{line}", "mend the file", path) from error
-    values = {} if values is None else values
-    if not isinstance(values, dict):
-        raise ParameterError("the settings are no table of names and values", "see docs/training.md", path)
-    for override in overrides:
-        _override(values, override)
-    return check_config(values, path)
-
-
-def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingConfig:
-    """Turn plain values into settings.
-
-    Parameters
-    ----------
-    values : dict
-        As a YAML file holds them.
-    path : Path or None
-        Where they come from, for the message.
-
-    Returns
-    -------
-    TrainingConfig
-        Valid settings.
-
-    Raises
-    ------
-    ParameterError
-        If a value has no meaning; the message names the first, and how many there are.
-    """
-    try:
-        return TrainingConfig.model_validate(values)
-    except ValidationError as error:
-        first, *others = error.errors()
-        name = ".".join(map(str, first["loc"])) or "settings"
-        message = first["msg"].removeprefix("Value error, ").strip()
-        if first["type"] == "extra_forbidden":
-            message = "there is no such setting"
-        more = f", and {len(others)} more" if others else ""
-        raise ParameterError(
-            f"{name} is {first['input']!r}: {message}{more}"
-            if not isinstance(first["input"], dict)
-            else f"{name}: {message}{more}",
-            "correct the settings",
-            path,
-        ) from error
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise ParameterError(f"{override!r} sets nothing", "write it as name=value, such as run.steps=100")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ParameterError(f"the value of {override!r} is no YAML", "write it as in a settings file") from None
-    *sections, last = name.strip().split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise ParameterError(f"{section} in {override!r} is a value and no section", "see docs/training.md")
-    values[last] = value

@@ -90,16 +90,17 @@ class CorpusPart:
         mapped = np.memmap(self._samples, DTYPE, "r", place, shape)
         return np.divide(mapped.T, np.float32(FULL_SCALE), dtype=np.float32, order="C")
 
-    def split(self, share: float, seed: int) -> tuple[CorpusPart, CorpusPart]:
-        """Divide by whole files; a single file is cut in two.
+    def split(self, share: float, seed: int, least: float = 2.0) -> tuple[CorpusPart, CorpusPart]:
+        """Divide by whole files; where files are few, the longest one is cut in two.
 
         Parameters
         ----------
         share : float
-            Share of the sound in the second part, between 0 and 1; kept as closely as files allow from below, but
-            one file at least goes there, and one stays.
+            Share of the sound in the second part, between 0 and 1; kept as closely as files allow from below.
         seed : int
             Decides which files.
+        least : float
+            Seconds that a file in the second part has at least, and that part with it.
 
         Returns
         -------
@@ -113,19 +114,22 @@ class CorpusPart:
         """
         if not 0 < share < 1:
             raise ParameterError(f"{share} of the sound cannot be kept for validation", "give a share between 0 and 1")
-        wanted = share * self.n_samples
-        if len(self.files) == 1:
-            file = self.files[0]
-            first = replace(file, n_samples=min(file.n_samples - 1, max(1, round(file.n_samples - wanted))))
-            second = replace(file, start=file.start + first.n_samples, n_samples=file.n_samples - first.n_samples)
-            return self._part([first]), self._part([second])
+        shortest = least * self.sample_rate
+        wanted = max(share * self.n_samples, min(shortest, self.n_samples / 2))
+        left = wanted
         chosen: set[int] = set()
         for number in np.random.default_rng([seed, 0]).permutation(len(self.files)).tolist():
-            if self.files[number].n_samples <= wanted:
+            if shortest <= self.files[number].n_samples <= left:
                 chosen.add(number)
-                wanted -= self.files[number].n_samples
+                left -= self.files[number].n_samples
         if not chosen:
-            chosen = {min(range(len(self.files)), key=lambda number: self.files[number].n_samples)}
+            longest = max(range(len(self.files)), key=lambda number: self.files[number].n_samples)
+            file = self.files[longest]
+            size = min(max(1, round(wanted)), file.n_samples - 1)
+            kept = replace(file, n_samples=file.n_samples - size)
+            held_out = replace(file, start=file.start + kept.n_samples, n_samples=size)
+            others = [other for number, other in enumerate(self.files) if number < longest]
+            return self._part([*others, kept, *self.files[longest + 1 :]]), self._part([held_out])
         return (
             self._part([file for number, file in enumerate(self.files) if number not in chosen]),
             self._part([file for number, file in enumerate(self.files) if number in chosen]),

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -167,9 +168,7 @@ class Loader:
         self, crops: Crops, augmentation: Augmentation | None, batch_size: int, first_step: int, ahead: int = 4
     ) -> None:
         self.waited = 0.0
-        self._crops = crops
-        self._augmentation = augmentation
-        self._size = batch_size
+        self._prepare = partial(prepare, crops, augmentation, batch_size)
         self._next = first_step
         self._thread = ThreadPoolExecutor(1, "crops")
         self._waiting: deque[Future[Batch]] = deque()
@@ -210,8 +209,25 @@ class Loader:
         self._waiting.append(self._thread.submit(self._prepare, self._next + len(self._waiting)))
         return step, torch.from_numpy(sound)
 
-    def _prepare(self, step: int) -> Batch:
-        sound = self._crops.batch(step, self._size)
-        if self._augmentation is not None:
-            sound = self._augmentation(sound, generator(self._crops.seed, _AUGMENTING, step))
-        return sound
+
+def prepare(crops: Crops, augmentation: Augmentation | None, size: int, step: int) -> Batch:
+    """Return the batch of a step, augmented.
+
+    Parameters
+    ----------
+    crops : Crops
+        Where sound comes from.
+    augmentation : Augmentation or None
+        What is done to it.
+    size : int
+        Crops of the batch.
+    step : int
+        Decides, with the seed of the crops, everything random.
+
+    Returns
+    -------
+    numpy.ndarray, shape (size, channels, length), float32
+        In [-1, 1].
+    """
+    sound = crops.batch(step, size)
+    return sound if augmentation is None else augmentation(sound, generator(crops.seed, _AUGMENTING, step))

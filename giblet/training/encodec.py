@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,10 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecFeatureExtractor, EncodecModel
 
 from giblet.codecs.catalog import find_codec
-from giblet.codecs.loading import quiet_transformers
+from giblet.codecs.loading import load_model
+from giblet.codecs.weights import SETTINGS
 from giblet.errors import ParameterError
+from giblet.training.checkpoints import replace_file
 from giblet.training.config import ModelConfig, QuantizerConfig
 from giblet.training.network import run_network
 from giblet.training.quantizer import ResidualQuantizerTrainer
@@ -127,11 +128,11 @@ class EncodecTrainee:
         return Reconstruction(run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale, penalties)
 
     @torch.no_grad()
-    def at_bandwidth(self, sound: Tensor, bandwidth: float) -> Tensor:
-        """Encode and decode at one bandwidth in kbps, or without codes as long as there are none."""
+    def at_bandwidth(self, sound: Tensor, bandwidth: float | None) -> Tensor:
+        """Encode and decode at one bandwidth in kbps, or without codes for None."""
         normalized, scale = self._normalized(sound)
         latents = run_network(self.model.encoder, normalized)
-        if self.quantizes:
+        if bandwidth is not None:
             n_codebooks = torch.full((len(sound),), self.settings.n_codebooks(bandwidth), device=self.device)
             latents = self._quantizer(latents, n_codebooks).latents
         return run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale
@@ -151,12 +152,15 @@ class EncodecTrainee:
         ParameterError
             If its size differs.
         """
-        folder = find_codec(source).folder
-        with quiet_transformers():
-            start = EncodecModel.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True)
-        ours, theirs = self.model.state_dict(), start.state_dict()
-        if {key: value.shape for key, value in ours.items()} != {key: value.shape for key, value in theirs.items()}:
-            raise ParameterError("its size is not that of the settings' model", "make them equal", folder)
+        spec = find_codec(source)
+        ours = self.model.config.to_dict()
+        other = [name for name in SETTINGS if json.dumps(spec.config.get(name)) != json.dumps(ours.get(name))]
+        start = load_model(spec)
+        theirs = start.state_dict()
+        shapes = {key: value.shape for key, value in self.model.state_dict().items()}
+        if other or shapes != {key: value.shape for key, value in theirs.items()}:
+            what = f"{other[0]} is {spec.config.get(other[0])} there" if other else "its layers have other sizes"
+            raise ParameterError(f"is no start for the settings' model: {what}", "make them equal", spec.folder)
         self.model.load_state_dict(theirs)
         for layer in self.model.quantizer.layers:
             codebook = layer.codebook
@@ -176,16 +180,16 @@ class EncodecTrainee:
         """
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in self.model.state_dict().items()}
-        _replace(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        replace_file(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
         config = self.model.config.to_dict() | {"architectures": ["EncodecModel"]}
-        _replace(folder / "config.json", lambda path: path.write_text(json.dumps(config, indent=2, sort_keys=True)))
+        replace_file(folder / "config.json", lambda path: path.write_text(json.dumps(config, indent=2, sort_keys=True)))
         extractor = EncodecFeatureExtractor(
             feature_size=self.settings.channels,
             sampling_rate=self.settings.sample_rate,
             chunk_length_s=self.settings.segment,
             overlap=self.model.config.overlap,
         )
-        _replace(
+        replace_file(
             folder / "preprocessor_config.json",
             lambda path: path.write_text(json.dumps(extractor.to_dict(), indent=2, sort_keys=True)),
         )
@@ -262,12 +266,3 @@ def _gain(conv: nn.Module) -> Tensor:
     if hasattr(conv, "parametrizations"):
         return conv.parametrizations.weight.original0  # type: ignore[union-attr, return-value]
     return conv.weight  # type: ignore[return-value]
-
-
-def _replace(path: Path, write: Any) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,25 +31,22 @@ class Objective:
 
     def __init__(self, settings: LossConfig, sample_rate: int, adversarial: dict[str, float], device: str) -> None:
         self._settings = settings
-        losses: dict[str, tuple[float, nn.Module]] = {
-            "waveform": (settings.waveform, WaveformLoss()),
-            "mel": (
-                settings.mel,
-                MelLoss(
-                    sample_rate,
-                    settings.mel_windows,
-                    settings.n_mels,
-                    overlap=settings.overlap,
-                    linear=settings.mel_linear,
-                    log_l1=settings.mel_log_l1,
-                    log_l2=settings.mel_log_l2,
-                ),
+        weights = {"waveform": settings.waveform, "mel": settings.mel, "stft": settings.stft} | adversarial
+        self._weights = {name: weight for name, weight in weights.items() if weight}
+        makers: dict[str, Callable[[], nn.Module]] = {
+            "waveform": WaveformLoss,
+            "mel": lambda: MelLoss(
+                sample_rate,
+                settings.mel_windows,
+                settings.n_mels,
+                overlap=settings.overlap,
+                linear=settings.mel_linear,
+                log_l1=settings.mel_log_l1,
+                log_l2=settings.mel_log_l2,
             ),
-            "stft": (settings.stft, StftLoss(settings.stft_windows, overlap=settings.overlap)),
+            "stft": lambda: StftLoss(settings.stft_windows, overlap=settings.overlap),
         }
-        self._losses = {name: loss.to(device) for name, (weight, loss) in losses.items() if weight}
-        self._weights = {name: weight for name, (weight, _) in losses.items()} | adversarial
-        self._weights = {name: weight for name, weight in self._weights.items() if weight}
+        self._losses = {name: make().to(device) for name, make in makers.items() if name in self._weights}
         self._balancer = Balancer(self._weights) if settings.balancer else None
 
     def losses(self, reference: Tensor, estimate: Tensor, step: int) -> dict[str, Tensor]:

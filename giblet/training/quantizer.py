@@ -18,6 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+# Vectors compared with a codebook at once: k-means sees hundreds of thousands of a large one.
+_AT_ONCE = 4096
+
 
 @dataclass
 class Quantized:
@@ -64,7 +67,7 @@ class ResidualQuantizerTrainer:
         latents : Tensor, float32, shape (n, dim)
             Latents of many crops, ten or more per entry.
         generator : torch.Generator
-            On the latents' device, or the CPU's.
+            On the CPU.
         iterations : int
             Of Lloyd's algorithm.
         """
@@ -138,7 +141,10 @@ class ResidualQuantizerTrainer:
 
 
 def _nearest(vectors: Tensor, entries: Tensor) -> Tensor:
-    return torch.addmm(entries.pow(2).sum(1) / 2, vectors, entries.t(), beta=-1).argmax(1)
+    half_square_norms = entries.pow(2).sum(1) / 2
+    return torch.cat([
+        torch.addmm(half_square_norms, part, entries.t(), beta=-1).argmax(1) for part in vectors.split(_AT_ONCE)
+    ])  # fmt: skip
 
 
 def _k_means(vectors: Tensor, k: int, generator: torch.Generator, iterations: int) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,6 @@ from typing import Self
 
 from torch import Tensor
 
-from giblet.errors import ParameterError
-
 
 class RunLog:
     """The log of one run.
@@ -23,27 +21,19 @@ class RunLog:
         Where this call begins; rows of later steps, left by a run that was killed, are dropped.
     sample_rate : int
         Of the sounds, in Hz.
-
-    Raises
-    ------
-    ParameterError
-        If TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, first_step: int, sample_rate: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise ParameterError(
-                "training writes its log with the package tensorboard", "install giblet[train]"
-            ) from None
+        # Late, for it takes a second.
+        from torch.utils.tensorboard import SummaryWriter
+
         path = folder / "log.csv"
         kept = _rows_before(path, first_step)
         self._file = path.open("w", newline="", encoding="utf-8")
         self._table = csv.writer(self._file)
         self._table.writerow(("step", "name", "value"))
         self._table.writerows(kept)
-        self._events = SummaryWriter(str(folder), purge_step=first_step or None)
+        self._events = SummaryWriter(str(folder), purge_step=first_step + 1)
         self._sample_rate = sample_rate
 
     def __enter__(self) -> Self:
@@ -62,9 +52,9 @@ class RunLog:
             self._events.add_scalar(name, value, step)
         self._file.flush()
 
-    def validation(self, step: int, mel_distance: dict[float, float], examples: dict[str, Tensor]) -> None:
+    def validation(self, step: int, mel_distance: dict[str, float], examples: dict[str, Tensor]) -> None:
         """Write the result of a validation, with sounds (channels, samples)."""
-        self.figures(step, {f"mel_distance/{bandwidth:g} kbps": value for bandwidth, value in mel_distance.items()})
+        self.figures(step, {f"mel_distance/{name}": value for name, value in mel_distance.items()})
         for name, sound in examples.items():
             self._events.add_audio(name, sound.mean(0, keepdim=True).clamp(-1, 1), step, self._sample_rate)
         self._events.flush()
@@ -96,7 +86,7 @@ class Means:
 
 
 def _rows_before(path: Path, step: int) -> list[list[str]]:
-    if not path.exists() or step == 0:
+    if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]

@@ -28,6 +28,6 @@ def learning_rate(settings: OptimizerConfig, step: int, steps: int) -> float:
         The rate.
     """
     rise = min(1.0, (step + 1) / (settings.warmup + 1))
-    fall = max(1.0, settings.decay * steps)
-    left = min(1.0, (steps - step) / fall)
+    fall = settings.decay * steps
+    left = min(1.0, (steps - step) / fall) if fall else 1.0
     return settings.learning_rate * rise * (0.5 - 0.5 * math.cos(math.pi * left))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,27 @@ from giblet.errors import CodecError, ParameterError
 from giblet.progress import SILENT, Progress, stage
 from giblet.training.adversary import Adversary
 from giblet.training.augmentation import Augmentation
-from giblet.training.checkpoints import load_checkpoint, save_checkpoint
-from giblet.training.config import TrainingConfig, check_config
+from giblet.training.checkpoints import load_checkpoint, replace_file, save_checkpoint
+from giblet.training.config import TrainingConfig
+from giblet.training.configfile import check_config
 from giblet.training.corpus import Corpus
-from giblet.training.crops import Crops, Loader
+from giblet.training.crops import Crops, Loader, prepare
 from giblet.training.encodec import EncodecTrainee
 from giblet.training.objective import Objective
+from giblet.training.ownership import sole_owner
 from giblet.training.runlog import Means, RunLog
 from giblet.training.schedule import learning_rate
 from giblet.training.validation import Validation
 
 log = logging.getLogger(__name__)
 
-# What may differ when a run goes on: where things lie and how long it takes, not what is learnt.
-_FREE = ("run", "data.folder", "data.cache")
+_SETTINGS = "settings.yaml"
+
+# What may differ when a run goes on: where things lie, how long it takes, how fast it learns.
+_FREE = (
+    "data.folder", "data.cache", "augmentation.noise_folder", "optimizer", "start_from", "run.steps", "run.device",
+    "run.threads", "run.log_every", "run.validate_every", "run.checkpoint_every",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,10 @@ class TrainingResult:
         Sound that went through.
     waiting : float
         Share of the time that was spent waiting for sound.
-    mel_distance : dict of float to float
-        Last validation, by bandwidth in kbps.
-    first_mel_distance : dict of float to float
-        First validation of the run, before any step.
+    mel_distance : dict of str to float
+        Last validation, by bandwidth such as ``"3 kbps"``.
+    first_mel_distance : dict of str to float
+        First validation of the run, before any step: ``"no codes"`` where there were no codebooks yet.
     """
 
     folder: Path
@@ -65,8 +73,8 @@ class TrainingResult:
     seconds: float
     sound_seconds: float
     waiting: float
-    mel_distance: dict[float, float]
-    first_mel_distance: dict[float, float]
+    mel_distance: dict[str, float]
+    first_mel_distance: dict[str, float]
 
 
 class Trainer:
@@ -92,54 +100,30 @@ class Trainer:
     """
 
     def __init__(self, config: TrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
-        if config.data.folder is None:
-            raise ParameterError("there is no folder of recordings", "give one with --data, or data.folder")
         self.config = config
         self.folder = folder
         self._progress = progress
         _check_same_run(config, folder)
         state = load_checkpoint(folder)
         self._device = pick_device(config.run.device)
-        self.corpus = self._corpus(config.data.folder)
-        training, validation = self.corpus.split(config.data.validation_share, config.run.seed)
-        data = config.data
-        self._crops = Crops(
-            training, config.crop_samples, config.run.seed, loudness_rms=data.loudness, weights=data.weights
-        )
-        self._validation = Validation(validation, config, self._device)
-        noise = config.augmentation.noise_folder
-        self._augmentation = Augmentation(
-            gain_db=config.augmentation.gain,
-            mix_probability=config.augmentation.mixing,
-            noise_probability=config.augmentation.noise,
-            snr_db=config.augmentation.snr,
-            noise=None if noise is None else Crops(self._corpus(noise), config.crop_samples, config.run.seed + 2),
-        )
+        # Everything that settings can be wrong about comes before the recordings, which may take an hour to decode.
         self._build()
+        if state is None and config.start_from is not None:
+            self.trainee.load(config.start_from)
+        self._read_recordings()
         self.step = 0
         self._means = Means()
-        self._first_mel_distance: dict[float, float] = {}
+        self._first_mel_distance: dict[str, float] = {}
         if state is not None:
             self._resume(state)
-        elif config.start_from is not None:
-            self.trainee.load(config.start_from)
-
-    def _corpus(self, folder: Path) -> Corpus:
-        return Corpus.build(
-            folder,
-            self.config.data.cache or self.folder / "sound",
-            sample_rate=self.config.model.sample_rate,
-            channels=self.config.model.channels,
-            progress=self._progress,
-        )
 
     def _build(self) -> None:
         config = self.config
-        seed = config.run.seed
+        seed, channels = config.run.seed, config.model.channels
         self.trainee = EncodecTrainee(config.model, config.quantizer, seed, self._device)
         adversary = config.adversary
         self._adversary = (
-            Adversary(adversary, config.optimizer, config.model.channels, seed, self._device)
+            Adversary(adversary, config.optimizer, channels, seed, self._device, config.crop_samples)
             if adversary.discriminators
             else None
         )
@@ -154,36 +138,83 @@ class Trainer:
             weight_decay=config.optimizer.weight_decay,
         )
 
-    def run(self) -> TrainingResult:
+    def _read_recordings(self) -> None:
+        data, changes = self.config.data, self.config.augmentation
+        seed, n_samples = self.config.run.seed, self.config.crop_samples
+        if data.folder is None:
+            raise ParameterError("there is no folder of recordings", "give one with --data, or data.folder")
+        self.corpus = self._corpus(data.folder)
+        unmatched = [
+            pattern for pattern in data.weights if not any(fnmatchcase(f.path, pattern) for f in self.corpus.files)
+        ]
+        if unmatched:
+            raise ParameterError(f"no recording's path matches {unmatched[0]!r}", "correct data.weights", data.folder)
+        training, validation = self.corpus.split(data.validation_share, seed)
+        self.held_out = validation.duration
+        self._crops = Crops(training, n_samples, seed, loudness_rms=data.loudness, weights=data.weights)
+        self._validation = Validation(validation, self.config, self._device)
+        noisy = changes.noise_folder is not None and changes.noise > 0
+        self.noise = self._corpus(changes.noise_folder) if noisy and changes.noise_folder is not None else None
+        self._augmentation = Augmentation(
+            gain_db=changes.gain,
+            mix_probability=changes.mixing,
+            noise_probability=changes.noise,
+            snr_db=changes.snr,
+            noise=None if self.noise is None else Crops(self.noise, n_samples, seed + 2),
+        )
+
+    def _corpus(self, folder: Path) -> Corpus:
+        return Corpus.build(
+            folder,
+            self.config.data.cache or self.folder / "sound",
+            sample_rate=self.config.model.sample_rate,
+            channels=self.config.model.channels,
+            progress=self._progress,
+        )
+
+    @property
+    def _corpus_keys(self) -> list[str]:
+        return [self.corpus.key] + ([self.noise.key] if self.noise is not None else [])
+
+    def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> TrainingResult:
         """Train until the last step.
+
+        Parameters
+        ----------
+        report : callable, optional
+            Told the step and the mel distances of each validation.
 
         Returns
         -------
         TrainingResult
-            How it ended. Also when interrupted, the folder holds a checkpoint and a model that loads.
+            How it ended. Also when it is interrupted, the folder holds the last checkpoint and its model.
 
         Raises
         ------
         CodecError
             If a loss becomes NaN or infinite: says which, at which step.
+        ParameterError
+            If another process trains in the folder.
         """
         config = self.config
         run = config.run
         threads = torch.get_num_threads()
         torch.set_num_threads(run.threads or threads)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "settings.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         first_step, seconds_per_step = self.step, config.data.batch * config.data.crop
         began = time.perf_counter()
         try:
             with (
+                sole_owner(self.folder),
                 RunLog(self.folder, first_step, config.model.sample_rate) as run_log,
                 stage(self._progress, f"training from step {first_step}", (run.steps - first_step) * seconds_per_step),
                 Loader(self._crops, self._augmentation, config.data.batch, first_step) as loader,
             ):
                 if not self._first_mel_distance:
-                    self._first_mel_distance = self._validate(run_log)
+                    self._first_mel_distance = self._validate(run_log, report)
                     self._save()
+                settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+                replace_file(self.folder / _SETTINGS, lambda path: path.write_text(settings, encoding="utf-8"))
                 for step, batch in itertools.islice(loader, max(0, run.steps - first_step)):
                     self._means.add(self._train(step, batch.to(self._device)))
                     self.step = step + 1
@@ -192,7 +223,7 @@ class Trainer:
                         waiting = loader.waited / max(time.perf_counter() - began, 1e-9)
                         run_log.figures(self.step, self._means.take() | {"waiting": waiting})
                     if self.step % run.validate_every == 0 or self.step == run.steps:
-                        self._validate(run_log)
+                        self._validate(run_log, report)
                     if self.step % run.checkpoint_every == 0 or self.step == run.steps:
                         self._save()
                 seconds, waited = time.perf_counter() - began, loader.waited
@@ -232,10 +263,10 @@ class Trainer:
         _check_finite({"gradient": norm}, step)
         self._optimizer.step()
         if self._adversary and step >= config.adversary.start:
-            loss = self._adversary.update(sound, made.sound, step)
-            if loss is not None:
-                figures["discriminator"] = loss
-                _check_finite(figures, step)
+            try:
+                figures |= self._adversary.update(sound, made.sound, step, rate)
+            except FloatingPointError as error:
+                raise _diverged(str(error), step) from error
         return {name: float(value.detach()) for name, value in figures.items()} | {
             "gradient_norm": float(norm),
             "learning_rate": rate,
@@ -243,12 +274,15 @@ class Trainer:
 
     def _more_sound(self, step: int) -> Iterator[Tensor]:
         for more in itertools.count():
-            # Steps before the first are never trained on with this seed, so these crops are as random as any.
-            yield torch.from_numpy(self._crops.batch(-1 - step - more, self.config.data.batch))
+            # No step is negative, so these crops are as random as any and met here only.
+            sound = prepare(self._crops, self._augmentation, self.config.data.batch, -1 - step - more)
+            yield torch.from_numpy(sound)
 
-    def _validate(self, run_log: RunLog) -> dict[float, float]:
+    def _validate(self, run_log: RunLog, report: Callable[[int, dict[str, float]], None] | None) -> dict[str, float]:
         distances = self._validation.run(self.trainee)
         run_log.validation(self.step, distances, self._validation.examples)
+        if report is not None:
+            report(self.step, distances)
         return distances
 
     def _save(self) -> None:
@@ -257,7 +291,7 @@ class Trainer:
             self.folder,
             {
                 "step": self.step,
-                "corpus": self.corpus.key,
+                "corpora": self._corpus_keys,
                 "model": self.trainee.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "objective": self._objective.state_dict(),
@@ -269,7 +303,7 @@ class Trainer:
         log.debug("checkpoint of step %d in %s", self.step, self.folder)
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["corpus"] != self.corpus.key:
+        if state["corpora"] != self._corpus_keys:
             raise ParameterError(
                 "the recordings have changed since this run began",
                 "begin in another folder, with start_from to keep what was learnt",
@@ -277,6 +311,8 @@ class Trainer:
             )
         self.trainee.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
+        for group in self._optimizer.param_groups:
+            group |= {"betas": self.config.optimizer.betas, "weight_decay": self.config.optimizer.weight_decay}
         self._objective.load_state_dict(state["objective"])
         if self._adversary:
             self._adversary.load_state_dict(state["adversary"])
@@ -300,12 +336,15 @@ def _diverged(what: str, step: int) -> CodecError:
 
 
 def _check_same_run(config: TrainingConfig, folder: Path) -> None:
-    path = folder / "settings.yaml"
+    path = folder / _SETTINGS
     if not path.exists():
         return
-    before = check_config(yaml.safe_load(path.read_text()) or {}, path)
+    try:
+        before = check_config(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParameterError("the run's settings cannot be read", "remove this file to go on", path) from error
     changed = _difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
-    changed = [name for name in changed if not name.startswith(_FREE)]
+    changed = [name for name in changed if not any(f"{name}.".startswith(f"{free}.") for free in _FREE)]
     if changed:
         raise ParameterError(
             f"the run in this folder has another {changed[0]}", "use the same settings, or another folder", folder

@@ -1,11 +1,13 @@
 """Settings of a run: what is refused, what is overridden, and that those in the package are right."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from giblet.errors import ParameterError
-from giblet.training.config import ModelConfig, built_in_configs, check_config, read_config
+from giblet.training.config import ModelConfig, TrainingConfig
+from giblet.training.configfile import built_in_configs, check_config, read_config
 
 
 def test_defaults_are_encodec():
@@ -29,7 +31,7 @@ def test_built_in_settings_are_valid(name):
 
 def test_overrides_win_over_the_file(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("run: {steps: 5}\nmodel: {filters: 8}\n")
+    path.write_text("run: {steps: 5}\nmodel: {filters: 8}\nquantizer: {start: 0}\n")
     config = read_config(path, ("run.steps=7", "model.strides=[8, 5, 8]", "losses.log_floor=[0.1, 1.0e-3]"))
     assert (config.run.steps, config.model.filters, config.model.strides) == (7, 8, (8, 5, 8))
     assert config.losses.log_floor == (0.1, 0.001)
@@ -49,13 +51,20 @@ def test_overrides_win_over_the_file(tmp_path):
         ("losses.mel=.nan", "losses.mel is nan"),
         ("augmentation.gain=[3, -12]", "gain goes from 3 to -12"),
         ("adversary.discriminators=[oracle]", "adversary.discriminators.0 is 'oracle'"),
+        ("model.bandwidths=[3, 1.5]", "do not ascend by whole codebooks"),
+        ("model.filters=1", "model.filters is 1"),
+        ("quantizer.start=5", "quantizer.start 5 is not before run.steps 5"),
+        ("losses={waveform: 0, mel: 0}", "nothing is learnt"),
+        ("losses.mel_windows=[30]", "a window of 30 samples is no multiple of 8"),
+        ("adversary.sizes={msstft: {width: 8}}", "sizes are given for msstft, which is not among"),
+        ("optimizer.betas=[0.5, 1]", "optimizer.betas.1 is 1"),
         ("nonsense", "'nonsense' sets nothing"),
         ("run.steps.more=1", "steps in 'run.steps.more=1' is a value and no section"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, override, told):
     path = tmp_path / "mine.yaml"
-    path.write_text("run: {steps: 5}\n")
+    path.write_text("run: {steps: 5}\nquantizer: {start: 0}\n")
     with pytest.raises(ParameterError) as caught:
         read_config(path, (override,))
     assert told in str(caught.value)
@@ -82,3 +91,15 @@ def test_an_empty_file_is_all_defaults(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("")
     assert read_config(path).model == ModelConfig()
+
+
+def test_the_docs_name_every_setting():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
+    sections = TrainingConfig().model_dump()
+    names = [
+        f"{section}.{name}" if isinstance(values, dict) else section
+        for section, values in sections.items()
+        for name in (values if isinstance(values, dict) else ("",))
+    ]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    assert len(names) > 50

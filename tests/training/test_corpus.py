@@ -271,11 +271,23 @@ def test_split_takes_whole_files_and_the_same_each_time(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
-def test_split_leaves_a_file_on_either_side(tmp_path, share):
+def test_split_leaves_sound_on_either_side(tmp_path, share):
     write_wav(tmp_path / "two" / "a.wav", tone(6))
     write_wav(tmp_path / "two" / "b.wav", tone(7))
-    for part in build(tmp_path / "two", tmp_path / "cache").split(share, seed=0):
-        assert len(part.files) == 1
+    training, validation = build(tmp_path / "two", tmp_path / "cache").split(share, seed=0)
+    assert training.duration + validation.duration == 13
+    assert min(training.duration, validation.duration) >= 2
+
+
+def test_split_holds_out_no_mere_click(tmp_path):
+    for number, seconds in enumerate((4, 4, 4, 0.025)):
+        write_wav(tmp_path / "some" / f"{number}.wav", tone(seconds))
+    corpus = build(tmp_path / "some", tmp_path / "cache")
+    for seed in range(5):
+        training, validation = corpus.split(0.1, seed)
+        assert validation.duration == pytest.approx(2)
+        assert training.duration == pytest.approx(10.025)
+        assert [file.path for file in training.files] == [file.path for file in corpus.files]
 
 
 def test_split_cuts_a_single_file(tmp_path):

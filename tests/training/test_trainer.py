@@ -13,12 +13,13 @@ import soundfile
 import torch
 import yaml
 from fabricate import babble
+from safetensors.torch import load_file, save_file
 from transformers import EncodecModel
 
 from giblet.codecs import encode, load_codec
 from giblet.errors import CodecError, GibletError, ParameterError
 from giblet.progress import Silent
-from giblet.training.config import check_config
+from giblet.training.configfile import check_config
 from giblet.training.trainer import Trainer
 
 SMALL = {
@@ -48,6 +49,8 @@ def settings(recordings, cache=None, **sections):
     values["data"] |= {"folder": str(recordings), "cache": None if cache is None else str(cache)}
     for name, section in sections.items():
         values[name] = values.get(name, {}) | section
+    if values["run"]["steps"] <= values["quantizer"]["start"]:
+        values["quantizer"]["start"] = 0
     return check_config(values)
 
 
@@ -88,7 +91,8 @@ def test_a_run_repeats_and_leaves_a_codec(recordings, tmp_path):
     assert {"waveform", "mel", "commitment", "gradient_norm"} <= {name for _, name in losses(tmp_path / "a")}
     assert first.steps == 10
     assert 0 <= first.waiting < 1
-    assert set(first.mel_distance) == {0.6, 1.2}
+    assert set(first.mel_distance) == {"0.6 kbps", "1.2 kbps"}
+    assert set(first.first_mel_distance) == {"no codes"}
     assert list(tmp_path.glob("a/events.out.tfevents.*"))
     codec = load_codec(tmp_path / "a" / "model")
     codes = encode(codec, babble(24_000), 1.2)
@@ -129,7 +133,7 @@ def test_a_finished_run_does_nothing_more(recordings, tmp_path):
 def test_training_lowers_the_losses(recordings, tmp_path):
     config = settings(recordings, run={"steps": 60, "validate_every": 60}, quantizer={"start": 10})
     result = Trainer(config, tmp_path).run()
-    assert result.mel_distance[1.2] < 0.8 * result.first_mel_distance[1.2]
+    assert result.mel_distance["1.2 kbps"] < 0.8 * result.first_mel_distance["no codes"]
 
 
 @pytest.mark.parametrize("balancer", [True, False])
@@ -168,7 +172,7 @@ def test_the_stereo_model_trains(tmp_path):
     config = settings(
         tmp_path, model={"sample_rate": 48_000, "channels": 2, "causal": False, "normalize": True, "segment": 1.0,
                          "filters": 2, "latent_dim": 8, "lstm_layers": 1, "codebook_size": 16, "bandwidths": [1.2]},
-        run={"steps": 6},
+        run={"steps": 6}, data={"crop": 1.0, "batch": 2, "validation_share": 0.2},
     )  # fmt: skip
     Trainer(config, tmp_path / "run").run()
     codec = load_codec(tmp_path / "run" / "model")
@@ -186,11 +190,32 @@ def test_start_from_keeps_what_was_learnt(recordings, tmp_path):
     assert trainer.run().mel_distance
 
 
-def test_start_from_another_size_is_refused(recordings, tmp_path):
-    Trainer(settings(recordings), tmp_path / "first").run()
-    values = settings(recordings, model=SMALL["model"] | {"filters": 4}).model_dump(mode="json")
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"filters": 4}, "other sizes"),
+        ({"causal": False}, "use_causal_conv is True"),
+        ({"sample_rate": 48_000}, "48000"),
+    ],
+)
+def test_start_from_another_model_is_refused(recordings, tmp_path, other, told):
+    Trainer(settings(recordings, run={"steps": 1}), tmp_path / "first").run()
+    values = settings(recordings, model=SMALL["model"] | other).model_dump(mode="json")
     values["start_from"] = str(tmp_path / "first" / "model")
-    with pytest.raises(ParameterError, match="size"):
+    with pytest.raises(ParameterError, match="is no start for the settings' model") as caught:
+        Trainer(check_config(values), tmp_path / "second")
+    assert told.replace("48000", "sampling_rate is 24000") in str(caught.value)
+
+
+def test_start_from_weights_that_are_not_complete_is_refused(recordings, tmp_path):
+    Trainer(settings(recordings, run={"steps": 1}), tmp_path / "first").run()
+    path = tmp_path / "first" / "model" / "model.safetensors"
+    tensors = load_file(path)
+    del tensors[next(name for name in tensors if "decoder" in name)]
+    save_file(tensors, path, metadata={"format": "pt"})
+    values = settings(recordings).model_dump(mode="json")
+    values["start_from"] = str(path.parent)
+    with pytest.raises(CodecError, match="weights are missing"):
         Trainer(check_config(values), tmp_path / "second")
 
 
@@ -204,10 +229,44 @@ def test_nan_stops_the_run_and_is_named(recordings, tmp_path):
 
 def test_other_settings_in_the_folder_of_a_run_are_refused(recordings, tmp_path):
     Trainer(settings(recordings, run={"steps": 1}), tmp_path).run()
-    with pytest.raises(ParameterError, match=r"optimizer\.learning_rate"):
-        Trainer(settings(recordings, optimizer={"learning_rate": 1e-4}), tmp_path)
-    # More steps are no other settings.
-    assert Trainer(settings(recordings, run={"steps": 2}), tmp_path).run().first_step == 1
+    for section in ({"losses": {"mel": 0.5}}, {"run": {"steps": 2, "seed": 1}}):
+        with pytest.raises(ParameterError, match="has another " + next(iter(section))):
+            Trainer(settings(recordings, quantizer={"start": 0}, **section), tmp_path)
+    # More steps and another rate are no other run.
+    longer = settings(recordings, run={"steps": 2}, optimizer={"learning_rate": 1e-4})
+    assert Trainer(longer, tmp_path).run().first_step == 1
+
+
+def test_two_processes_do_not_train_in_one_folder(recordings, tmp_path):
+    first = Trainer(settings(recordings), tmp_path)
+    second = Trainer(settings(recordings), tmp_path)
+    refused = []
+
+    def report(step, distances):
+        with pytest.raises(ParameterError, match="another process trains in this folder") as caught:
+            second.run()
+        refused.append(caught)
+
+    first.run(report)
+    assert refused
+    assert second.run().steps == 10
+
+
+def test_weights_of_recordings_that_are_not_there(recordings, tmp_path):
+    with pytest.raises(ParameterError, match=r"no recording's path matches 'music/\*'"):
+        Trainer(settings(recordings, data={"weights": {"music/*": 2}}), tmp_path)
+
+
+def test_a_crop_too_short_for_a_discriminator_is_told_before_anything_is_read(tmp_path):
+    config = settings(tmp_path / "nowhere", adversary={"discriminators": ["ms-stft"], "start": 5}, data={"crop": 0.05})
+    with pytest.raises(ParameterError, match=r"ms-stft.*window.*2048"):
+        Trainer(config, tmp_path / "run")
+
+
+def test_unreadable_settings_of_a_run_are_named(recordings, tmp_path):
+    (tmp_path / "settings.yaml").write_text("a: [1")
+    with pytest.raises(ParameterError, match=r"settings\.yaml: the run's settings cannot be read"):
+        Trainer(settings(recordings), tmp_path)
 
 
 def test_changed_recordings_are_noticed(recordings, tmp_path):
@@ -218,14 +277,14 @@ def test_changed_recordings_are_noticed(recordings, tmp_path):
     Trainer(settings(folder, run={"steps": 1}), tmp_path / "run").run()
     soundfile.write(folder / "new.wav", babble(24_000)[0], 24_000)
     with pytest.raises(ParameterError, match="recordings have changed"):
-        Trainer(settings(folder), tmp_path / "run")
+        Trainer(settings(folder, run={"steps": 1}), tmp_path / "run")
 
 
 def test_a_damaged_checkpoint_is_named(recordings, tmp_path):
     Trainer(settings(recordings, run={"steps": 1}), tmp_path).run()
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing of the kind")
     with pytest.raises(CodecError, match=r"checkpoint\.pt.*cannot be read"):
-        Trainer(settings(recordings), tmp_path)
+        Trainer(settings(recordings, run={"steps": 1}), tmp_path)
 
 
 def test_corrupt_files_are_skipped_and_listed(recordings, tmp_path):

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 # Seconds of sound coded before the clock runs: the first call of a network prepares much that stays.
 WARM_UP = 12.0
-# Less holds no frame of some codecs.
-LEAST_SECONDS = 0.1
+# What is shorter has too few frames for most measures, and its few figures would count as much as those of an hour.
+LEAST_SECONDS = 0.5
 # Segments that are gathered per process, so that none waits for another file.
 GATHERED = 8
 
@@ -180,6 +180,9 @@ def _coded(
         start = 0.0
         try:
             for piece in read_pieces(path, codec.channels, rate, max_seconds):
+                if piece.shape[1] < LEAST_SECONDS * rate:
+                    skipped[path] = f"lasts {piece.shape[1] / rate:.2f} s, less than {LEAST_SECONDS:g} s"
+                    break
                 sound = piece if loudness is None else piece * np.float32(loudness / max(rms(piece), 1e-9))
                 for counter in counters:
                     again = _there_and_back(codec, sound, counter, path)

@@ -1,0 +1,118 @@
+"""Settings of a training run from YAML, and those that come with giblet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from giblet.errors import ParameterError
+from giblet.training.config import TrainingConfig
+
+
+def built_in_configs() -> dict[str, Path]:
+    """Return the settings that come with giblet.
+
+    Returns
+    -------
+    dict of str to Path
+        Files by name.
+    """
+    return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
+
+
+def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingConfig:
+    """Read a run's settings.
+
+    Parameters
+    ----------
+    path : Path or str
+        A YAML file, or the name of built-in settings; what it leaves out has its default.
+    overrides : tuple of str
+        Values that replace the file's, such as ``"run.steps=100"``; the value is YAML.
+
+    Returns
+    -------
+    TrainingConfig
+        Valid settings.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read, or a value has no meaning; the message names it.
+    """
+    path = built_in_configs().get(str(path), Path(path))
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(
+            f"the settings cannot be read ({error.strerror})",
+            f"give a YAML file, or one of {', '.join(built_in_configs())}",
+            path,
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        raise ParameterError(f"the settings are no YAML{line}", "mend the file", path) from error
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ParameterError("the settings are no table of names and values", "see docs/training.md", path)
+    for override in overrides:
+        _override(values, override)
+    return check_config(values, path)
+
+
+def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingConfig:
+    """Turn plain values into settings.
+
+    Parameters
+    ----------
+    values : dict
+        As a YAML file holds them.
+    path : Path or None
+        Where they come from, for the message.
+
+    Returns
+    -------
+    TrainingConfig
+        Valid settings.
+
+    Raises
+    ------
+    ParameterError
+        If a value has no meaning; the message names the first, and how many there are.
+    """
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        first, *others = error.errors()
+        name = ".".join(map(str, first["loc"])) or "settings"
+        message = first["msg"].removeprefix("Value error, ").strip()
+        if first["type"] == "extra_forbidden":
+            message = "there is no such setting"
+        more = f", and {len(others)} more" if others else ""
+        raise ParameterError(
+            f"{name} is {first['input']!r}: {message}{more}"
+            if not isinstance(first["input"], dict)
+            else f"{name}: {message}{more}",
+            "correct the settings",
+            path,
+        ) from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise ParameterError(f"{override!r} sets nothing", "write it as name=value, such as run.steps=100")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ParameterError(f"the value of {override!r} is no YAML", "write it as in a settings file") from None
+    *sections, last = name.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ParameterError(f"{section} in {override!r} is a value and no section", "see docs/training.md")
+    values[last] = value

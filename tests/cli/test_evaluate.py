@@ -75,8 +75,17 @@ def test_json_and_files(evaluate, folder, tmp_path):
     assert evaluate(*words, "--jobs", 1, "-o", tmp_path / "x.csv", "-f")[0] == 0
 
 
-def test_a_clip_too_short_to_measure_shows_dashes(evaluate, tmp_path):
+def test_only_a_clip_too_short_to_measure(evaluate, tmp_path):
     soundfile.write(tmp_path / "blip.wav", babble(RATE // 5)[0], RATE)
+    status, _, err = evaluate("tiny", "--data", tmp_path, "-b", "3", "--jobs", 1)
+    assert status == 2
+    assert "blip.wav: lasts 0.20 s, less than 0.5 s" in err
+
+
+def test_what_cannot_be_measured_shows_dashes(evaluate, tmp_path):
+    sound = np.zeros(RATE)
+    sound[: RATE // 5] = babble(RATE // 5)[0]
+    soundfile.write(tmp_path / "blip.wav", sound, RATE)
     status, out, _ = evaluate("tiny", "--data", tmp_path, "-b", "3", "--jobs", 1)
     assert status == 0
     assert "–" in out

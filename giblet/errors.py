@@ -44,6 +44,35 @@ class CodecError(GibletError):
     """A codec cannot be had, or does not fit what it was given."""
 
 
+class FormatError(GibletError):
+    """A file of codes is damaged, cut short, or not what it says it is.
+
+    Parameters
+    ----------
+    problem, remedy : str
+        As for every error.
+    path : str or os.PathLike, optional
+        The file.
+    offset : int, optional
+        Byte of the file where the problem was found.
+
+    Attributes
+    ----------
+    offset : int or None
+        As given.
+    """
+
+    def __init__(
+        self, problem: str, remedy: str, path: str | os.PathLike[str] | None = None, offset: int | None = None
+    ) -> None:
+        self.offset = offset
+        super().__init__(problem if offset is None else f"{problem} (byte {offset})", remedy, path)
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, str, str | None, int | None]]:  # type: ignore[override]
+        return type(self), (self.problem, self.remedy, self.path, self.offset)
+
+
 class AlignmentError(GibletError):
     """Features, times and volumes cannot be brought together as asked."""
 

@@ -2,7 +2,7 @@
 
     python data/build_tiny_codec.py WORK [--set NAME=VALUE ...]
 
-WORK gets the recordings (1.5 GB to download), the run and the result, ``WORK/tiny``. What is there already is not done again,
+WORK gets the recordings (1.5 GB to download), the run and the result, ``WORK/tiny``. What is there is not done again,
 and an interrupted training goes on. The settings are giblet/training/configs/tiny.yaml.
 """
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
-from transformers import EncodecConfig, EncodecFeatureExtractor, EncodecModel
+from transformers import EncodecConfig, EncodecFeatureExtractor, EncodecModel, PreTrainedConfig
 
 from giblet.codecs.catalog import find_codec
 from giblet.codecs.loading import load_model
@@ -180,19 +180,20 @@ class EncodecTrainee:
         """
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in self.model.state_dict().items()}
-        replace_file(folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"}))
-        config = self.model.config.to_dict() | {"architectures": ["EncodecModel"]}
-        replace_file(folder / "config.json", lambda path: path.write_text(json.dumps(config, indent=2, sort_keys=True)))
+        weights = save(tensors, metadata={"format": "pt"})
+        replace_file(folder / "model.safetensors", lambda path: path.write_bytes(weights))
+        # All that EnCodec has of its own, also where it is a default today; not what every model has.
+        config = self.model.config.to_dict()
+        common = PreTrainedConfig().to_dict().keys() - {"model_type", "transformers_version"}
+        config = {name: value for name, value in config.items() if name not in common}
+        _write_json(folder / "config.json", config | {"architectures": ["EncodecModel"], "dtype": "float32"})
         extractor = EncodecFeatureExtractor(
             feature_size=self.settings.channels,
             sampling_rate=self.settings.sample_rate,
             chunk_length_s=self.settings.segment,
             overlap=self.model.config.overlap,
         )
-        replace_file(
-            folder / "preprocessor_config.json",
-            lambda path: path.write_text(json.dumps(extractor.to_dict(), indent=2, sort_keys=True)),
-        )
+        _write_json(folder / "preprocessor_config.json", extractor.to_dict())
 
     def _normalized(self, sound: Tensor) -> tuple[Tensor, Tensor]:
         if not self.settings.normalize:
@@ -266,3 +267,8 @@ def _gain(conv: nn.Module) -> Tensor:
     if hasattr(conv, "parametrizations"):
         return conv.parametrizations.weight.original0  # type: ignore[union-attr, return-value]
     return conv.weight  # type: ignore[return-value]
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    text = json.dumps(values, indent=2, sort_keys=True) + "\n"
+    replace_file(path, lambda place: place.write_text(text, encoding="utf-8"))

@@ -34,6 +34,20 @@ def whole_sound(model, codes: np.ndarray) -> np.ndarray:
         return model.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].numpy()
 
 
+def assert_equal_but_for_ties(model, sound: np.ndarray, codes: np.ndarray, expected: np.ndarray) -> None:
+    """Where codes differ in a frame, the first two that do are equally near; later ones follow from that."""
+    frames = np.flatnonzero((codes != expected).any(axis=0))
+    assert len(frames) <= max(1, codes.shape[1] // 1000)
+    with torch.no_grad():
+        latents = model.encoder(torch.from_numpy(sound)[None])[0].T.numpy()
+    entries = [layer.codebook.embed.numpy() for layer in model.quantizer.layers]
+    for frame in frames:
+        book = int((codes[:, frame] != expected[:, frame]).argmax())
+        left = latents[frame] - sum(entries[q][codes[q, frame]] for q in range(book))
+        ours, theirs = (np.sum((left - entries[book][row[book, frame]]) ** 2) for row in (codes, expected))
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     "n_samples", [1, 100, 319, 320, 321, 1000, 2239, 2240, 30_719, 30_720, 30_721, 61_440, 200_123]
 )
@@ -42,7 +56,7 @@ def test_codes_and_sound_equal_those_of_the_whole_file(tiny, whole, n_samples):
     codes = encode(tiny, sound, 12.0)
     expected = whole_codes(whole, sound, 12.0)
     assert codes.data.shape == expected.shape
-    assert (codes.data != expected).mean() <= 1e-4
+    assert_equal_but_for_ties(whole, sound, codes.data, expected)
     decoded = decode(tiny, codes)
     assert decoded.shape == sound.shape
     np.testing.assert_allclose(decoded, whole_sound(whole, codes.data)[:, :n_samples], atol=1e-5)

@@ -54,7 +54,8 @@ def test_codes_are_those_of_transformers_on_the_whole_film(first_ten, tiny, samp
         whole = model.encode(torch.from_numpy(sample_sound)[None], bandwidth=3.0).audio_codes[0, 0].numpy()
     features, metadata = first_ten
     expected = np.stack([whole[:, start : start + 112] for start in metadata["start_frame"]])
-    assert (features != expected).mean() <= 1e-4
+    # Two entries may be equally near to a frame, up to rounding.
+    assert (features != expected).any(axis=1).sum() <= 1
 
 
 def test_fewer_trs_are_the_first_ones(first_ten, tiny, sample_film):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +179,21 @@ def test_the_stereo_model_trains(tmp_path):
     codec = load_codec(tmp_path / "run" / "model")
     codes = encode(codec, babble(60_000, channels=2), 1.2)
     assert len(codes.segments) == 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_over_a_run(recordings, tmp_path):
+    megabytes = []
+
+    def report(step, distances):
+        status = Path("/proc/self/status").read_text()
+        megabytes.append(int(status.split("RssAnon:")[1].split()[0]) / 1024)
+
+    adversary = {"discriminators": ["ms-stft"], "sizes": {"ms-stft": {"width": 2, "windows": [128]}}}
+    run = {"steps": 300, "validate_every": 100, "checkpoint_every": 100, "log_every": 10}
+    Trainer(settings(recordings, run=run, adversary=adversary), tmp_path).run(report)
+    assert len(megabytes) == 4
+    assert megabytes[3] - megabytes[1] < 15
 
 
 def test_start_from_keeps_what_was_learnt(recordings, tmp_path):

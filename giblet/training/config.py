@@ -323,12 +323,15 @@ class TrainingConfig(_Section):
         Of the codec.
     start_from : str or None
         A folder saved by transformers, or the name of a codec, whose weights are the start.
+    learns : {"all", "decoder"}
+        What changes. With ``"decoder"``, encoder and codebooks stay those of ``start_from``: a sound keeps its codes.
     model, data, augmentation, quantizer, losses, adversary, optimizer, run
         The sections.
     """
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")] = "codec"
     start_from: str | None = None
+    learns: Literal["all", "decoder"] = "all"
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -342,6 +345,8 @@ class TrainingConfig(_Section):
     def _check(self) -> Self:
         if self.quantizer.start >= self.run.steps:
             raise ValueError(f"quantizer.start {self.quantizer.start} is not before run.steps {self.run.steps}")
+        if self.learns == "decoder" and (self.start_from is None or self.quantizer.start):
+            raise ValueError("a decoder learns from codes: give start_from, and 0 for quantizer.start")
         if self.adversary.discriminators and self.adversary.start >= self.run.steps:
             raise ValueError(f"adversary.start {self.adversary.start} is not before run.steps {self.run.steps}")
         if self.model.segment is not None and self.data.crop != self.model.segment:

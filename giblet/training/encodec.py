@@ -58,11 +58,16 @@ class EncodecTrainee:
         Of the random weights and of all later choices.
     device : str
         Where it runs.
+    decoder_only : bool, optional
+        Whether encoder and codebooks stay as they are.
     """
 
-    def __init__(self, settings: ModelConfig, quantizer: QuantizerConfig, seed: int, device: str) -> None:
+    def __init__(
+        self, settings: ModelConfig, quantizer: QuantizerConfig, seed: int, device: str, decoder_only: bool = False
+    ) -> None:
         self.settings = settings
         self.device = device
+        self._decoder_only = decoder_only
         self._seed = seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -80,7 +85,8 @@ class EncodecTrainee:
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Iterate over what the optimiser changes."""
-        yield from self.model.encoder.parameters()
+        if not self._decoder_only:
+            yield from self.model.encoder.parameters()
         yield from self.model.decoder.parameters()
 
     def latents_for_start(self) -> int:
@@ -118,13 +124,17 @@ class EncodecTrainee:
             Sound, and the commitment where codes are in use.
         """
         normalized, scale = self._normalized(sound)
-        latents = run_network(self.model.encoder, normalized)
+        with torch.set_grad_enabled(not self._decoder_only):
+            latents = run_network(self.model.encoder, normalized)
         penalties = {}
         if self.quantizes:
             generator = self._generator(step)
             pick = torch.randint(len(self._choices), (len(sound),), generator=generator)
-            quantized = self._quantizer(latents, self._choices[pick].to(self.device), generator)
-            latents, penalties = quantized.latents, {"commitment": quantized.commitment}
+            n_codebooks = self._choices[pick].to(self.device)
+            quantized = self._quantizer(latents, n_codebooks, None if self._decoder_only else generator)
+            latents = quantized.latents
+            if not self._decoder_only:
+                penalties = {"commitment": quantized.commitment}
         return Reconstruction(run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale, penalties)
 
     @torch.no_grad()

@@ -120,7 +120,9 @@ class Trainer:
     def _build(self) -> None:
         config = self.config
         seed, channels = config.run.seed, config.model.channels
-        self.trainee = EncodecTrainee(config.model, config.quantizer, seed, self._device)
+        self.trainee = EncodecTrainee(
+            config.model, config.quantizer, seed, self._device, decoder_only=config.learns == "decoder"
+        )
         adversary = config.adversary
         self._adversary = (
             Adversary(adversary, config.optimizer, channels, seed, self._device, config.crop_samples)

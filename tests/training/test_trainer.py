@@ -124,6 +124,24 @@ def test_a_resumed_run_equals_an_uninterrupted_one(recordings, tmp_path, stop):
     assert all(torch.equal(whole[key], stopped[key]) for key in whole)
 
 
+def test_a_decoder_learns_alone_and_sounds_keep_their_codes(recordings, tmp_path):
+    Trainer(settings(recordings, tmp_path / "cache"), tmp_path / "start").run()
+    alone = {"learns": "decoder", "start_from": str(tmp_path / "start" / "model"), "quantizer": {"start": 0}}
+    config = check_config(settings(recordings, tmp_path / "cache").model_dump(mode="json") | alone)
+    Trainer(config, tmp_path / "run").run()
+    before, after = weights(tmp_path / "start"), weights(tmp_path / "run")
+    same = {key for key in before if torch.equal(before[key], after[key])}
+    assert {key for key in before if not key.startswith("decoder.")} <= same
+    assert not any(key.startswith("decoder.") and key.endswith("bias") for key in same)
+
+
+def test_a_decoder_alone_needs_codes_to_learn_from():
+    with pytest.raises(ParameterError, match="a decoder learns from codes: give start_from"):
+        check_config({"learns": "decoder", "quantizer": {"start": 0}})
+    with pytest.raises(ParameterError, match="0 for quantizer.start"):
+        check_config({"learns": "decoder", "start_from": "tiny"})
+
+
 def test_a_finished_run_does_nothing_more(recordings, tmp_path):
     config = settings(recordings)
     Trainer(config, tmp_path).run()

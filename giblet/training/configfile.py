@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from giblet.errors import ParameterError
 from giblet.training.config import TrainingConfig
+from giblet.training.lm_config import LanguageModelConfig
+
+Config = TypeVar("Config", bound=BaseModel)
 
 
 def built_in_configs() -> dict[str, Path]:
@@ -24,7 +27,7 @@ def built_in_configs() -> dict[str, Path]:
 
 
 def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingConfig:
-    """Read a run's settings.
+    """Read the settings of a codec's run.
 
     Parameters
     ----------
@@ -44,24 +47,33 @@ def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingCo
         If the file cannot be read, or a value has no meaning; the message names it.
     """
     path = built_in_configs().get(str(path), Path(path))
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParameterError(
-            f"the settings cannot be read ({error.strerror})",
-            f"give a YAML file, or one of {', '.join(built_in_configs())}",
-            path,
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        raise ParameterError(f"the settings are no YAML{line}", "mend the file", path) from error
-    values = {} if values is None else values
-    if not isinstance(values, dict):
-        raise ParameterError("the settings are no table of names and values", "see docs/training.md", path)
-    for override in overrides:
-        _override(values, override)
-    return check_config(values, path)
+    values = _values(path, f"give a YAML file, or one of {', '.join(built_in_configs())}")
+    return check_config(_overridden(values, overrides), path)
+
+
+def read_lm_config(source: Path | str, overrides: tuple[str, ...] = ()) -> LanguageModelConfig:
+    """Read the settings of a language model's run.
+
+    Parameters
+    ----------
+    source : Path or str
+        A YAML file; or what `giblet.codecs.load_codec` takes: the codec whose codes are learnt, all else by default.
+    overrides : tuple of str
+        As in `read_config`.
+
+    Returns
+    -------
+    LanguageModelConfig
+        Valid settings.
+
+    Raises
+    ------
+    ParameterError
+        As `read_config` does.
+    """
+    path = Path(source) if Path(source).suffix in (".yaml", ".yml") else None
+    values = {"codec": str(source)} if path is None else _values(path, "give a YAML file, or a codec")
+    return check_lm_config(_overridden(values, overrides), path)
 
 
 def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingConfig:
@@ -84,8 +96,17 @@ def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingCo
     ParameterError
         If a value has no meaning; the message names the first, and how many there are.
     """
+    return _checked(TrainingConfig, values, path)
+
+
+def check_lm_config(values: dict[str, Any], path: Path | None = None) -> LanguageModelConfig:
+    """Turn plain values into settings of a language model, as `check_config` does."""
+    return _checked(LanguageModelConfig, values, path)
+
+
+def _checked(kind: type[Config], values: dict[str, Any], path: Path | None) -> Config:
     try:
-        return TrainingConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first, *others = error.errors()
         name = ".".join(map(str, first["loc"])) or "settings"
@@ -100,6 +121,27 @@ def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingCo
             "correct the settings",
             path,
         ) from error
+
+
+def _values(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"the settings cannot be read ({error.strerror})", remedy, path) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        raise ParameterError(f"the settings are no YAML{line}", "mend the file", path) from error
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ParameterError("the settings are no table of names and values", "see docs/training.md", path)
+    return values
+
+
+def _overridden(values: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
+    for override in overrides:
+        _override(values, override)
+    return values
 
 
 def _override(values: dict[str, Any], override: str) -> None:

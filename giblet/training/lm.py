@@ -84,6 +84,10 @@ class LanguageModelTrainer:
     ----------
     corpus : Corpus
         The recordings.
+    held_out : float
+        Seconds of them that are kept for validation.
+    step : int
+        Steps done so far.
 
     Raises
     ------
@@ -123,6 +127,7 @@ class LanguageModelTrainer:
             "seed": config.run.seed,
         }
         training, validation = self.corpus.split(config.data.validation_share, config.run.seed)
+        self.held_out = validation.duration
         self._training = codes.part(training.files, config.data.weights)
         self._validation = codes.part(validation.files)
         self._shape = Shape(n_codebooks, codec.codebook_size, **config.model.model_dump())

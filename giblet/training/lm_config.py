@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from giblet.errors import ParameterError
 from giblet.training.config import Count, NotNegative, OptimizerConfig, Positive, RunConfig, Share, Steps
 
 
@@ -101,34 +100,3 @@ class LanguageModelConfig(_Section):
     data: CodesConfig = CodesConfig()
     optimizer: _Optimizer = _Optimizer()
     run: _Run = _Run()
-
-
-def check_lm_config(values: dict[str, Any], path: Path | None = None) -> LanguageModelConfig:
-    """Turn plain values into settings.
-
-    Parameters
-    ----------
-    values : dict
-        As a YAML file holds them; what is left out has its default.
-    path : Path or None
-        Where they come from, for the message.
-
-    Returns
-    -------
-    LanguageModelConfig
-        Valid settings.
-
-    Raises
-    ------
-    ParameterError
-        If a value has no meaning; the message names the first.
-    """
-    try:
-        return LanguageModelConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
-        known = first["type"] != "extra_forbidden"
-        message = first["msg"].removeprefix("Value error, ").strip() if known else "there is no such setting"
-        shown = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
-        raise ParameterError(f"{name}{shown}: {message}", "correct the settings", path) from error

@@ -9,6 +9,8 @@ import soundfile
 import yaml
 from fabricate import babble
 
+from giblet.codecs.lm import load_language_model
+
 SETTINGS = {
     "name": "mine",
     "model": {
@@ -64,9 +66,29 @@ def test_the_same_command_goes_on_and_json_says_from_where(giblet, recordings, s
     assert second["skipped"][0][0] == "broken.wav"
 
 
+def test_a_language_model_is_trained_for_the_codec_that_is_named(giblet, recordings, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    giblet("train", settings, "--data", recordings, "--json")
+    words = ["train", "runs/mine/model", "--lm", "--data", recordings, "--set", "data.frames=16"]
+    status, out, err = giblet(*words, "--set", "run.steps=2")
+    assert status == 0
+    assert "0.2 minutes of sound in 3 files, 0.0 of them held out" in out
+    assert "runs/model-lm/model: 2 steps; saves " in out
+    assert "broken.wav is skipped" in err
+    told = json.loads(giblet(*words, "--set", "run.steps=3", "--json")[1])
+    assert (told["first_step"], told["steps"], len(told["bits_per_code"]["1.2"])) == (2, 3, 4)
+    (tmp_path / "runs/model-lm/model").rename(tmp_path / "runs/mine/model/lm")
+    assert load_language_model(tmp_path / "runs/mine/model").n_codebooks == 4
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["nothing", "--lm", "--data", "."], "there is no built-in codec and no folder 'nothing'"),
+        (["nothing.yaml", "--lm", "--data", "."], "nothing.yaml: the settings cannot be read"),
+        (["tiny", "--lm"], "give one with --data DIR"),
+        (["tiny", "--lm", "--data", ".", "--set", "model.width=0"], "model.width is 0"),
+        (["tiny", "--lm", "--data", "."], ": holds no recordings"),
         (["nothing.yaml", "--data", "."], "nothing.yaml: the settings cannot be read"),
         (["minutes", "--data", "nowhere"], "nowhere: there is no such folder of recordings"),
         (["minutes"], "give one with --data DIR"),

@@ -20,10 +20,10 @@ from giblet.codecs.lm.shape import Shape
 from giblet.errors import CodecError, ParameterError
 from giblet.formats.arithmetic import RANGE_BITS
 from giblet.progress import Silent
+from giblet.training.configfile import check_lm_config
 from giblet.training.corpus import Corpus
 from giblet.training.lm import LanguageModelTrainer
 from giblet.training.lm_codes import CodeCorpus, CodePart, Frames
-from giblet.training.lm_config import check_lm_config
 
 SMALL = {
     "model": {"width": 8, "channels": 8, "layers": 2, "head": 8},

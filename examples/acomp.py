@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from giblet.codecs import Codec
 from giblet.errors import GibletError
 from giblet.media import AudioReader
 from giblet.transcoding import codes_to_sound, sound_to_codes
@@ -29,10 +30,10 @@ def encode(
     written = sound_to_codes(input_file, embedding_file, model, bandwidth, force=True)
     print(f"{embedding_file}: {written.header.n_codebooks} codebooks, {written.header.n_frames} frames")
     if output_file is not None:
-        decode(embedding_file, output_file, codec)
+        decode(embedding_file, output_file, model)
 
 
-def decode(embedding_file: Path, output_file: Path, codec: str | None) -> None:
+def decode(embedding_file: Path, output_file: Path, codec: Codec | str | None) -> None:
     """Write the sound that a text of codes gives."""
     heard = codes_to_sound(embedding_file, output_file, codec, force=True)
     print(f"{output_file}: {heard.seconds:.3f} s{', clipped' if heard.clipped else ''}")

@@ -26,9 +26,9 @@ def command(
         typer.Argument(
             metavar="INPUT",
             help="Sound, or codes: .ecdc, .nac, the .txt of acomp, a store; a folder stands for what it holds. OUTPUT "
-            "may follow; its ending (.ecdc, .nac, .txt, .wav, .flac, .ogg, .giblet) says what is made, by default .ecdc "
-            "of sound and _decompressed.wav of codes, beside the input. Of two names the second is OUTPUT. For several "
-            "inputs it is a folder, or just an ending, such as .nac.",
+            "may follow; its ending (.ecdc, .nac, .txt, .wav, .flac, .ogg, .giblet) says what is made: by default "
+            ".ecdc of sound and _decompressed.wav of codes, beside the input. Of two names the second is OUTPUT. For "
+            "several inputs it is a folder, or just an ending, such as .nac.",
             show_default=False,
         ),
     ],
@@ -68,7 +68,8 @@ def command(
 ) -> None:
     """Encode sound into files of codes, decode them, or turn one kind into another without any model.
 
-    giblet codec INPUT... [OUTPUT]. Files of codes are those of Meta's encodec (.ecdc), of Neural Audio Codec (.nac) and of acomp (.txt).
+    giblet codec INPUT... [OUTPUT]. Files of codes are those of Meta's encodec (.ecdc), Neural Audio Codec (.nac) and
+    acomp (.txt).
     """
     from giblet.codecs import as_bandwidth
     from giblet.transcoding import Transcoder, plan

@@ -93,7 +93,8 @@ def header_of(found: CodecSpec | Codec, bandwidth: float, length: int | None = N
         If the codec does not offer the bandwidth.
     """
     return CodeHeader(
-        container_name(found.name), found.layout, found.n_codebooks(bandwidth), found.codebook_size, found.normalize, length,
+        container_name(found.name), found.layout, found.n_codebooks(bandwidth), found.codebook_size, found.normalize,
+        length,
         codec_fingerprint=None if isinstance(found, CodecSpec) else found.fingerprint,
     )  # fmt: skip
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from giblet.codecs import as_bandwidth
 from giblet.data.checks import check_file
-from giblet.errors import MediaError
 from giblet.formats import create_container
 from giblet.media import AudioReader
 from giblet.progress import SILENT, Progress, stage
@@ -85,8 +84,6 @@ def sound_to_codes(
                     writer.write(block)
                 length += samples.shape[1]
                 progress.advance(samples.shape[1] / rate)
-            if not length:
-                raise MediaError(f"is shorter than one sample at {rate} Hz", "give a longer sound", path)
             for block in cut(encoder.finish(), encoder.segments):
                 writer.write(block)
             writer.finish(length)

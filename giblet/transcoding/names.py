@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +101,9 @@ def plan(names: Sequence[Path]) -> list[Job]:
         if output.suffix.lower() in OUTPUT_ENDINGS or (output.exists() and not output.is_dir()):
             raise ParameterError("is no folder, and several inputs need one", "name a folder as the output", output)
         jobs = [Job(file, output / _below(default_output(file), folder), makes_folder=True) for file, folder in files]
-    outputs = [job.output for job in jobs]
+    outputs = Counter(job.output for job in jobs)
     for job in jobs:
-        if outputs.count(job.output) > 1:
+        if outputs[job.output] > 1:
             raise ParameterError(
                 f"several inputs would become {job.output.name}", "name an output for each, one by one", job.source
             )

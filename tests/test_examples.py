@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import soundfile
 from conftest import PROJECT
+from fabricate import STEREO_CONFIG, babble, random_encodec
 
 
 @pytest.mark.slow
@@ -20,3 +24,97 @@ def test_film_to_codes_and_back(tmp_path, sample_film):
     assert "'latent': 64" in done.stdout
     assert soundfile.info(tmp_path / "trs_2_to_5.wav").frames == 4 * 36_000
     assert not done.stderr
+
+
+@pytest.fixture(scope="module")
+def facebook(tmp_path_factory):
+    """Small models in the place of Meta's."""
+    folder = tmp_path_factory.mktemp("facebook")
+    random_encodec(num_filters=2, hidden_size=8).save_pretrained(folder / "encodec_24khz")
+    random_encodec(**STEREO_CONFIG).save_pretrained(folder / "encodec_48khz")
+    return folder
+
+
+@pytest.fixture
+def acomp(monkeypatch, facebook, capsys):
+    """Run acomp; return its status and what it said."""
+    monkeypatch.setattr("giblet.codecs.catalog._hub_folder", lambda name: facebook / name.removeprefix("facebook/"))
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["acomp.py", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(PROJECT / "examples" / "acomp.py"), run_name="__main__")
+        return end.value.code or 0, *capsys.readouterr()
+
+    return call
+
+
+def original_reader(path, n_codebooks):
+    """Read a text as acomp does: lines are collected until there is one for each codebook."""
+    channels, bandwidth, *lines = path.read_text().splitlines()
+    segments, waiting = [], []
+    for line in lines:
+        waiting.append([int(word) for word in line.split()])
+        if len(waiting) == n_codebooks:
+            segments.append(np.array(waiting))
+            waiting = []
+    return int(channels), float(bandwidth), segments
+
+
+@pytest.mark.parametrize(("channels", "n_codebooks", "n_segments"), [(1, 8, 1), (2, 4, 3)])
+def test_acomp(acomp, tmp_path, channels, n_codebooks, n_segments):
+    source, text = tmp_path / "x.wav", tmp_path / "x.txt"
+    soundfile.write(source, babble(48_000 * 2, channels).T, 48_000)
+    encode = ["encode", "--input_file", source, "--embedding_file", text, "--bandwidth", "6"]
+    assert acomp(*encode, "--output_file", tmp_path / "a.wav")[0] == 0
+    there, bandwidth, segments = original_reader(text, n_codebooks)
+    assert (there, bandwidth, len(segments)) == (channels, 6.0, n_segments)
+    assert acomp("decode", "--embedding_file", text, "--output_file", tmp_path / "b.wav")[0] == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    assert soundfile.info(tmp_path / "b.wav").frames == 2 * 24_000 * channels
+    # As acomp itself writes it, without the last line: all there but the length and the loudness.
+    lines = text.read_text().splitlines()[:-1]
+    text.write_text("\n".join(["1" if channels == 1 else "2", "6", *lines[2:]]) + "\n")
+    assert acomp("decode", "--embedding_file", text, "--output_file", tmp_path / "c.wav")[0] == 0
+    with_loudness, without = (soundfile.read(tmp_path / name)[0] for name in ("b.wav", "c.wav"))
+    if channels == 1:
+        assert np.array_equal(with_loudness, without[: len(with_loudness)])
+    else:
+        assert np.std(without) > 3 * np.std(with_loudness)
+
+
+def test_acomp_with_another_codec_and_its_errors(acomp, tmp_path):
+    source, text = tmp_path / "x.wav", tmp_path / "x.txt"
+    soundfile.write(source, babble(24_000)[0], 24_000)
+    encode = ["encode", "--input_file", source, "--embedding_file", text, "--bandwidth"]
+    assert acomp(*encode, "1.5", "--codec", "tiny")[0] == 0
+    assert acomp("decode", "--embedding_file", text, "--output_file", tmp_path / "b.wav", "--codec", "tiny")[0] == 0
+    for words, told in [
+        ([*encode, "7"], "has no bandwidth of 7 kbps"),
+        (["decode", "--embedding_file", source, "--output_file", tmp_path / "b.wav"], "x.wav: is no .ecdc file"),
+        (["encode", "--input_file", text, "--embedding_file", text, "--bandwidth", "3"], "x.txt"),
+    ]:
+        status, _, err = acomp(*words)
+        assert (status, err.count("\n")) == (2, 1)
+        assert err.startswith("acomp: ")
+        assert told in err
+
+
+def test_the_notebook_of_acomps_functions(tmp_path, monkeypatch, capsys):
+    notebook = json.loads((PROJECT / "examples" / "acomp_functions.ipynb").read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            exec("".join(cell["source"]), names)
+    for function in (
+        "load_audio", "get_model_and_sr", "resample_audio", "process_audio", "read_embeddings_from_txt",
+        "decode_audio_from_embeddings", "get_codebooks",
+    ):  # fmt: skip
+        assert callable(names[function])
+    assert np.array_equal(names["embeddings"].data, names["codes"].data)
+    assert names["books"].shape == (16, 1024, 64)
+    assert names["sound"].shape == (1, 48_000)
+    assert "(8, 150)" in capsys.readouterr().out
+    assert (tmp_path / "glide_decoded.wav").read_bytes() == (tmp_path / "glide_again.wav").read_bytes()

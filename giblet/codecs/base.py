@@ -55,6 +55,8 @@ class Codec(Protocol):
         Kilobits per second it offers, ascending.
     codebook_size : int
         Entries of a codebook.
+    normalize : bool
+        Whether it divides each segment by its loudness, which travels with the codes.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Codec(Protocol):
     layout: FrameLayout
     bandwidths: tuple[float, ...]
     codebook_size: int
+    normalize: bool
 
     def n_codebooks(self, bandwidth: float | None = None) -> int:
         """Return the codebooks of a bandwidth in kbps, or of the largest."""

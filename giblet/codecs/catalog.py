@@ -184,7 +184,7 @@ def find_codec(source: str | os.PathLike[str]) -> CodecSpec:
         If there is no such codec, or it is none that giblet runs.
     """
     text = os.fspath(source)
-    if text in (folder.name for folder in PRETRAINED.iterdir()):
+    if is_built_in(text):
         return read_spec(PRETRAINED / text, name=text, source=text)
     try:
         folder = Path(text).expanduser().resolve()
@@ -210,6 +210,11 @@ def find_codec(source: str | os.PathLike[str]) -> CodecSpec:
     except CodecError as error:
         # On the hub a codec is called owner/name; where owner is a folder here, a path was meant.
         raise no_folder if Path(text).parent.is_dir() else error from None
+
+
+def is_built_in(name: str) -> bool:
+    """Tell whether a codec of this name comes with giblet."""
+    return name in (folder.name for folder in PRETRAINED.iterdir())
 
 
 def read_spec(folder: Path, name: str, source: str) -> CodecSpec:

@@ -86,7 +86,7 @@ HEADERS = st.one_of(
     st.builds(encodec_header, st.just("encodec_24khz"), st.integers(2, 32)),
     st.builds(encodec_header, st.just("encodec_48khz"), st.integers(2, 16)),
     st.just(replace(encodec_header("encodec_24khz", 3), codec="größer/tiny")),
-    st.just(replace(encodec_header("encodec_48khz", 2), codec="tiny")),
+    st.just(replace(encodec_header("encodec_48khz", 2), codec="tiny", codec_fingerprint="0123abc")),
 )
 
 
@@ -99,6 +99,7 @@ def test_any_codes_come_back_and_acomp_reads_them(header, length, seed):
     assert (back_codes == codes).all()
     assert back_segments == segments
     assert (back.codec, back.length, back.n_frames) == (header.codec, length, codes.shape[1])
+    assert back.codec_fingerprint == header.codec_fingerprint
     channels, bandwidth, found = read_by_acomp(data.decode())
     assert (channels, bandwidth) == (2 if header.normalized else 1, header.bandwidth)
     assert (np.concatenate(found, axis=1) == codes).all()
@@ -187,6 +188,9 @@ STEREO = "2\n3\n1 2 3\n4 5 6\n"
         (MONO + "960 256\n", "no name of a codec", 18),
         (MONO + "960 255\n", "no name of a codec", 18),
         (MONO + "960 10\n", "no name of a codec", 18),
+        (MONO + "960 65 0\n", "no name of a codec", 18),
+        (MONO + "960 0 65\n", "no name of a codec", 18),
+        (MONO + "960 65 0 65 0 65\n", "no name of a codec", 18),
         (MONO + "960" + " 65" * 300 + "\n", "no name of a codec", 18),
         (MONO + "960" + " 65" * 30_000 + "\n", "too long", 18),
         (STEREO + "960\n", "no 1 bit patterns", 16),

@@ -53,6 +53,7 @@ class EncodecCodec:
         self.layout = spec.layout
         self.bandwidths = spec.bandwidths
         self.codebook_size = spec.codebook_size
+        self.normalize = spec.normalize
         self.device = device
         self.fingerprint = fingerprint(model, spec.config)
         self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -101,7 +102,7 @@ class EncodecCodec:
         CodecError
             If the codec needs the loudness of the segments and they have none.
         """
-        if self._spec.normalize and any(segment.scale is None for segment in segments):
+        if self.normalize and any(segment.scale is None for segment in segments):
             raise CodecError(
                 f"{self.name} divides each segment by its loudness, and these codes come without",
                 "give the metadata, or the store, that belongs to them",

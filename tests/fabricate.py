@@ -30,6 +30,18 @@ def random_encodec(**config):
     return model
 
 
+def untrained_language_model(folder, n_codebooks: int) -> None:
+    """Put a small language model that learned nothing into the folder of a codec."""
+    from giblet.codecs import find_codec, load_codec
+    from giblet.codecs.lm import Shape, save_model
+    from giblet.codecs.lm.network import Network
+
+    codec = load_codec(folder, "cpu")
+    shape = Shape(n_codebooks, codec.codebook_size, width=8, channels=12, layers=2, head=10)
+    arrays = Network(shape, codec.codebooks(n_codebooks)).whole_numbers()
+    save_model(folder / "lm", shape, arrays, find_codec(folder).name, codec.fingerprint, {})
+
+
 def babble(n_samples: int, channels: int = 1) -> np.ndarray:
     """Noise with a changing level and a glide in it."""
     rng = np.random.default_rng(n_samples)

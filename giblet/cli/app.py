@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import demo, evaluate, extract, info, reconstruct, serve, train
+from giblet.cli import codec, demo, evaluate, extract, info, reconstruct, serve, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("extract")(extract.command)
 app.command("reconstruct")(reconstruct.command)
+app.command("codec")(codec.command)
 app.command("info")(info.command)
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)

@@ -1,4 +1,4 @@
-"""``giblet info``: what a film, a store or a codec holds."""
+"""``giblet info``: what a film, a file of codes, a store or a codec holds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from giblet.cli.extract import listed_gaps
 from giblet.cli.options import Json, Verbose
 from giblet.errors import CodecError, MediaError, printable
 
+CODE_ENDINGS = (".ecdc", ".nac", ".txt")
 # What a folder holds that was meant as a store, or as a codec.
 STORE_FILES, CODEC_FILES = ("manifest.json", "zarr.json"), ("config.json", "model.safetensors", "pytorch_model.bin")
 
@@ -28,10 +29,12 @@ UNITS = {
     "hop": "samples",
     "hop_length": "samples",
     "n_fft": "samples",
+    "n_samples": "samples",
     "offset": "s",
     "picture_start": "s",
     "rate": "pictures/s",
     "sample_rate": "Hz",
+    "seconds": "s",
     "segment": "samples",
     "segment_seconds": "s",
     "sound_start": "s",
@@ -45,7 +48,9 @@ UNITS = {
 
 
 def command(
-    file: Annotated[str, typer.Argument(help="A film, a sound file, a store, or a codec.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="A film, sound, a file of codes, a store, or a codec.", show_default=False)
+    ],
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -69,7 +74,7 @@ def describe(file: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON types; ``kind`` is ``film``, ``sound``, ``store`` or ``codec``.
+        JSON types; ``kind`` is ``film``, ``sound``, ``ecdc``, ``nac``, ``text``, ``store`` or ``codec``.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def describe(file: str) -> dict[str, Any]:
     if os.path.isdir(file):  # noqa: PTH112 - names that no file system takes make Path raise here
         return _folder(file)
     if os.path.lexists(file):
-        return _media(Path(file))
+        return _codes(file) if file.lower().endswith(CODE_ENDINGS) else _media(Path(file))
     try:
         return _codec(file)
     except CodecError as error:
@@ -107,6 +112,14 @@ def _folder(file: str) -> dict[str, Any]:
         raise MediaError(
             "is a folder that holds neither a store nor a codec", "name a file, a store or a codec", file
         ) from error
+
+
+def _codes(file: str) -> dict[str, Any]:
+    from giblet.formats import open_container
+
+    container = open_container(file)
+    made_by = {"fingerprint": container.header.codec_fingerprint, "language_model": container.header.model_fingerprint}
+    return {"path": file, "bytes": Path(file).stat().st_size, **container.describe(), **made_by}
 
 
 def _media(path: Path) -> dict[str, Any]:
@@ -183,5 +196,7 @@ def _shown(name: str, value: Any) -> str:
         return "none"
     if name == "gaps":
         return listed_gaps(value)
+    if name == "notes":
+        value = "; ".join(value)
     text = f"{value:.6g}" if isinstance(value, float) else printable(str(value))
     return f"{text} {UNITS[name]}" if name in UNITS else text

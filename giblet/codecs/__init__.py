@@ -3,7 +3,7 @@
 from giblet.codecs.base import Codec, Decoder, Encoder, decode, decode_blocks, encode
 from giblet.codecs.catalog import CodecSpec, as_bandwidth, find_codec
 from giblet.codecs.codes import Codes, Segment, check_codes
-from giblet.codecs.loading import load_codec, load_spec
+from giblet.codecs.loading import get_codebooks, load_codec, load_spec
 
 __all__ = [
     "Codec",
@@ -18,6 +18,7 @@ __all__ = [
     "decode_blocks",
     "encode",
     "find_codec",
+    "get_codebooks",
     "load_codec",
     "load_spec",
 ]

@@ -16,12 +16,19 @@ from giblet.codecs.weights import TRAINING_BUFFERS
 from giblet.errors import CodecError, ParameterError
 
 if TYPE_CHECKING:
+    import numpy as np
     from transformers import EncodecModel
 
     from giblet.codecs.base import Codec
 
 log = logging.getLogger(__name__)
 
+_META = {
+    "mono": "facebook/encodec_24khz",
+    "stereo": "facebook/encodec_48khz",
+    "encodec_24khz": "facebook/encodec_24khz",
+    "encodec_48khz": "facebook/encodec_48khz",
+}
 DEVICES = re.compile(r"auto|cpu|cuda(:\d{1,3})?|mps")
 
 
@@ -89,6 +96,31 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     from giblet.codecs.encodec.codec import EncodecCodec
 
     return EncodecCodec(load_model(spec), spec, device)
+
+
+def get_codebooks(codec: Any, device: str = "auto") -> np.ndarray:
+    """Return all code vectors of a codec.
+
+    Parameters
+    ----------
+    codec : str, os.PathLike, transformers.EncodecModel or Codec
+        ``"mono"`` or ``"encodec_24khz"`` for Meta's 24 kHz model, ``"stereo"`` or ``"encodec_48khz"`` for its 48 kHz
+        model, or as in `load_codec`.
+    device : str
+        As in `load_codec`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_codebooks, codebook_size, dim)
+        Entry k of codebook q; (32, 1024, 128) for Meta's 24 kHz model and (16, 1024, 128) for its 48 kHz model.
+
+    Raises
+    ------
+    CodecError, ParameterError
+        As `load_codec`.
+    """
+    named = _META.get(codec, codec) if isinstance(codec, str) else codec
+    return load_codec(named, device).codebooks()
 
 
 def load_model(spec: CodecSpec) -> EncodecModel:

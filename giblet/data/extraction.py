@@ -16,6 +16,7 @@ import giblet
 from giblet.codecs import Codec, load_codec
 from giblet.codecs.weights import file_fingerprint
 from giblet.data.checks import check_settings
+from giblet.data.codes import describe_codec, put_codes
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings
 from giblet.data.outcome import Extraction
@@ -23,7 +24,7 @@ from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import CodecError, StoreError
-from giblet.features import KINDS, check_features, latents
+from giblet.features import KINDS, check_features
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
@@ -189,46 +190,19 @@ def _store_codes(
 ) -> dict[str, Any]:
     n_codebooks = codec.n_codebooks(bandwidth)
     books = codec.codebooks(n_codebooks)
-    store.put("codebooks", ("codebook", "entry", "latent"), books, {"long_name": "code vectors"})
-    codes = store.create(
-        "codes", ("codebook", "frame"), (n_codebooks, 0), np.int16, append_dim="frame",
-        attrs={"feature": "audio.codes", "kind": KINDS["audio.codes"]},
-    )  # fmt: skip
-    vectors = None
-    if keep_latents:
-        vectors = store.create(
-            "latents", ("frame", "latent"), (0, books.shape[2]), np.float32, append_dim="frame",
-            attrs={"feature": "audio.latents", "kind": KINDS["audio.latents"]},
-        )  # fmt: skip
-    for block in film:
-        codes.append(block)
-        if vectors is not None:
-            vectors.append(latents(block, books))
-    layout, segments = codec.layout, film.segments
-    starts = [s.start + np.arange(s.n_frames, dtype=np.int64) * layout.hop for s in segments]
-    store.put(
-        "time", ("frame",), np.concatenate(starts) / layout.sample_rate,
-        {"units": "s", "long_name": "start of the frame on the film's clock"},
-    )  # fmt: skip
-    store.put("segment_start", ("segment",), np.array([s.start for s in segments], np.int64), {"units": "samples"})
-    store.put("segment_frames", ("segment",), np.array([s.n_frames for s in segments], np.int64))
-    if segments[0].scale is not None:
-        store.put("segment_scale", ("segment",), np.array([s.scale for s in segments], np.float32))
+    n_frames = put_codes(store, film, codec.layout, n_codebooks, books, keep_latents=keep_latents)
     return {
-        "codec": {
-            "name": codec.name,
-            "source": codec.source,
-            "fingerprint": codec.fingerprint,
-            "sample_rate": layout.sample_rate,
-            "hop": layout.hop,
-            "segment": layout.segment,
-            "stride": layout.stride,
-            "channels": codec.channels,
-            "codebook_size": codec.codebook_size,
-            "bandwidth": bandwidth,
-            "codebooks": {f"{b:g}": codec.n_codebooks(b) for b in codec.bandwidths if b <= bandwidth},
-        },
-        "codes": {"n_samples": film.length, "n_heard": film.sound.n_heard, "n_frames": film.n_frames},
+        "codec": describe_codec(
+            codec.name,
+            codec.source,
+            codec.fingerprint,
+            codec.layout,
+            codec.channels,
+            codec.codebook_size,
+            bandwidth,
+            {b: codec.n_codebooks(b) for b in codec.bandwidths if b <= bandwidth},
+        ),
+        "codes": {"n_samples": film.length, "n_heard": film.sound.n_heard, "n_frames": n_frames},
         **_time(film.sound),
     }
 
@@ -288,7 +262,15 @@ def check_same_codec(codec: Codec, provenance: dict[str, Any], path: str | os.Pa
         If the weights differ.
     """
     made_by = provenance["codec"]
-    if codec.fingerprint != made_by["fingerprint"]:
+    if made_by["fingerprint"] is None:
+        # Codes from a container that does not tell the weights.
+        if Path(codec.name).name != Path(made_by["name"]).name:
+            raise CodecError(
+                f"its codes were made by {made_by['name']}, and not by {codec.name}",
+                "give the codec that made them with --codec",
+                path,
+            )
+    elif codec.fingerprint != made_by["fingerprint"]:
         raise CodecError(
             f"its codes were made by {made_by['name']} with weights {made_by['fingerprint'][:12]}, "
             f"and {codec.name} has weights {codec.fingerprint[:12]}",

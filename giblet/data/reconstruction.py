@@ -129,7 +129,10 @@ def _write_codes(
     codes = source.codes(bandwidth)
     known = source.provenance["codec"]["source"] if codec is None else codec
     if known is None:
-        raise CodecError("was made by a codec in memory", "give that codec (codec=)", source.path)
+        raise CodecError(
+            "was made by a codec in memory, or does not say where its codec lies", "give it with --codec (codec=)",
+            source.path,
+        )  # fmt: skip
     loaded: Codec = load_codec(known, device)
     check_same_codec(loaded, source.provenance, source.path)
     rate = codes.layout.sample_rate

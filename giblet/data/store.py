@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ from giblet.timeline import FrameLayout, Seconds, TRGrid
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+
+# Ten minutes at 75 frames per second, which is a chunk on disk.
+_FRAMES_AT_ONCE = 75 * 600
 
 
 def open_store(path: str | os.PathLike[str]) -> FeatureStore:
@@ -100,17 +105,45 @@ class FeatureStore:
         StoreError, CodecError
             If the store holds no codes, or not the bandwidth.
         """
-        data = self.dataset
         layout = self.layout
+        values = np.ascontiguousarray(self._read(self.dataset["codes"])[: self.n_codebooks(bandwidth)])
+        return Codes(values, self.segments, layout, self.provenance["codes"]["n_samples"])
+
+    def code_blocks(self, bandwidth: float | None = None) -> Iterator[np.ndarray]:
+        """Read the codes at flat memory.
+
+        Parameters
+        ----------
+        bandwidth : float, optional
+            Kilobits per second, at most that of the store.
+
+        Yields
+        ------
+        ndarray of int16, shape (n_codebooks, k)
+            Frames in their order; `segments` tells to which segments they belong.
+
+        Raises
+        ------
+        StoreError, CodecError
+            If the store holds no codes, or not the bandwidth.
+        """
+        self._part("codec")
+        codes = self.dataset["codes"][: self.n_codebooks(bandwidth)]
+        for first in range(0, codes.sizes["frame"], _FRAMES_AT_ONCE):
+            yield self._read(codes[:, first : first + _FRAMES_AT_ONCE])
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The codec's frame grids."""
+        self._part("codec")
+        data = self.dataset
         scales = data["segment_scale"].values.tolist() if "segment_scale" in data else [None] * data.sizes["segment"]
-        segments = tuple(
+        return tuple(
             Segment(int(start), int(frames), scale)
             for start, frames, scale in zip(
                 data["segment_start"].values, data["segment_frames"].values, scales, strict=True
             )
         )
-        values = np.ascontiguousarray(self._read(data["codes"])[: self._n_codebooks(bandwidth)])
-        return Codes(values, segments, layout, self.provenance["codes"]["n_samples"])
 
     def latents(self, bandwidth: float | None = None) -> xr.DataArray:
         """Return the sum of the code vectors at native rate.
@@ -128,6 +161,12 @@ class FeatureStore:
         import xarray as xr
 
         codes = self.codes(bandwidth)
+        if "codebooks" not in self.dataset:
+            raise StoreError(
+                "holds no code vectors, for it was made of a container without its codec",
+                "make it again and give the codec (codec=)",
+                self.path,
+            )
         values = latents(codes.data, self._read(self.dataset["codebooks"]))
         return xr.DataArray(
             values, dims=("frame", "latent"), coords={"time": ("frame", self.dataset["time"].values)},
@@ -265,10 +304,17 @@ class FeatureStore:
             segments=codes.segments, layout=codes.layout, fingerprint=self._part("codec")["fingerprint"],
         )  # fmt: skip
 
-    def _n_codebooks(self, bandwidth: float | None) -> int | None:
-        if bandwidth is None:
-            return None
+    def n_codebooks(self, bandwidth: float | None = None) -> int:
+        """Return the codebooks of a bandwidth in kbps, or all that there are.
+
+        Raises
+        ------
+        StoreError, CodecError
+            If the store holds no codes, or not the bandwidth.
+        """
         codec = self._part("codec")
+        if bandwidth is None:
+            return int(self.dataset.sizes["codebook"])
         bandwidth = as_bandwidth(bandwidth)
         if f"{bandwidth:g}" not in codec["codebooks"]:
             raise CodecError(

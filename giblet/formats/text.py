@@ -2,8 +2,9 @@
 
 Line 1 says the channels (1 means Meta's 24 kHz model, 2 its 48 kHz model), line 2 the kbps; then each segment has one
 line for each codebook, with its codes for all frames. We add one line of numbers at the end: the samples of the sound,
-the loudness of each segment where the codec normalises (bit patterns of float32), and the bytes of the codec's name
-where it is another. The original reader collects lines until it has one for each codebook, and so never uses it.
+the loudness of each segment where the codec normalises (bit patterns of float32), and where the codec is another, the
+bytes of its name, a 0, and those of the fingerprint of its weights. The original reader collects lines until it has one
+for each codebook, and so never uses it.
 """
 
 from __future__ import annotations
@@ -146,12 +147,12 @@ def _with_last_line(source: ByteSource, header: TextHeader, span: tuple[int, int
     if not numbers[n_scales:]:
         return header
     try:
-        name = bytes(numbers[n_scales:]).decode()
+        name, mark, fingerprint = bytes(numbers[n_scales:]).decode().partition("\0")
     except ValueError as error:
         raise wrong("behind it is no name of a codec") from error
-    if not is_name(name):
+    if not is_name(name) or is_name(fingerprint) != bool(mark):
         raise wrong("behind it is no name of a codec")
-    return replace(header, codec=name)
+    return replace(header, codec=name, codec_fingerprint=fingerprint or None)
 
 
 def read_blocks(source: ByteSource, header: TextHeader) -> Iterator[CodeBlock]:
@@ -224,8 +225,11 @@ class TextWriter(CodeWriter):
             line.truncate()
 
     def _close(self) -> None:
-        name = b"" if self.header.codec == _CODECS[self._channels] else self.header.codec.encode()
-        numbers = [self.header.length, *self._patterns, *name]
+        name = self.header.codec
+        if self.header.codec_fingerprint is not None:
+            name += f"\0{self.header.codec_fingerprint}"
+        maker = b"" if self.header.codec == _CODECS[self._channels] else name.encode()
+        numbers = [self.header.length, *self._patterns, *maker]
         self._file.write(" ".join(map(str, numbers)).encode() + b"\n")
 
 

@@ -195,6 +195,8 @@ class AudioReader:
         for block in blocks if self.sample_rate == self.source_rate else self._resampled(blocks):
             self._delivered += block.shape[1]
             yield block
+        if self._delivered == 0 and self._picture is None:
+            raise MediaError(f"is shorter than one sample at {self.sample_rate} Hz", "give a longer sound", self.path)
         if self._delivered == 0:
             raise MediaError("its sound ends before the first picture", "check the film's time stamps", self.path)
         logger.debug("%s: %s", self.path, self.report)

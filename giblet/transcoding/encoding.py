@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from giblet.codecs import Segment, as_bandwidth
+from giblet.codecs import as_bandwidth
 from giblet.data.checks import check_file
-from giblet.errors import MediaError
-from giblet.formats import CodeBlock, create_container
+from giblet.formats import create_container
 from giblet.media import AudioReader
 from giblet.progress import SILENT, Progress, stage
+from giblet.transcoding.blocks import BlockCutter
 from giblet.transcoding.models import find, header_of, language_model, loaded, with_model
 from giblet.transcoding.names import CODE_ENDINGS, check_place_of
 from giblet.transcoding.result import Transcoding
@@ -87,43 +84,8 @@ def sound_to_codes(
                     writer.write(block)
                 length += samples.shape[1]
                 progress.advance(samples.shape[1] / rate)
-            if not length:
-                raise MediaError(f"is shorter than one sample at {rate} Hz", "give a longer sound", path)
             for block in cut(encoder.finish(), encoder.segments):
                 writer.write(block)
             writer.finish(length)
     log.debug("%s → %s: %d samples, %s", path, output, length, writer.header)
     return Transcoding(Path(output), writer.header)
-
-
-class BlockCutter:
-    """Cuts the codes that an encoder gives into blocks of one segment each."""
-
-    def __init__(self) -> None:
-        self._segment = 0
-        self._done = 0
-
-    def __call__(self, codes: np.ndarray, segments: Sequence[Segment]) -> Iterator[CodeBlock]:
-        """Return the blocks of the next codes.
-
-        Parameters
-        ----------
-        codes : ndarray of int16, shape (n_codebooks, k)
-            The next frames.
-        segments : sequence of Segment
-            The frames that each segment has so far, these included.
-
-        Yields
-        ------
-        CodeBlock
-            Frames of one segment.
-        """
-        while codes.shape[1]:
-            segment = segments[self._segment]
-            piece = codes[:, : segment.n_frames - self._done]
-            if piece.shape[1]:
-                yield CodeBlock(self._segment, piece, segment.scale)
-                self._done += piece.shape[1]
-                codes = codes[:, piece.shape[1] :]
-            else:
-                self._segment, self._done = self._segment + 1, 0

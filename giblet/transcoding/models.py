@@ -70,8 +70,8 @@ def loaded(found: CodecSpec | Codec, device: str = "auto") -> Codec:
     return load_spec(found, device) if isinstance(found, CodecSpec) else found
 
 
-def header_of(found: CodecSpec | Codec, bandwidth: float) -> CodeHeader:
-    """Return the header of what a codec makes of a sound.
+def header_of(found: CodecSpec | Codec, bandwidth: float, length: int | None = None) -> CodeHeader:
+    """Return the header of a container for what a codec makes of a sound.
 
     Parameters
     ----------
@@ -79,11 +79,13 @@ def header_of(found: CodecSpec | Codec, bandwidth: float) -> CodeHeader:
         The codec.
     bandwidth : float
         Kilobits per second.
+    length : int, optional
+        Samples of the sound.
 
     Returns
     -------
     CodeHeader
-        Without length; with the fingerprint of a codec that is loaded.
+        With the fingerprint of a codec that is loaded.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def header_of(found: CodecSpec | Codec, bandwidth: float) -> CodeHeader:
     """
     return CodeHeader(
         container_name(found.name), found.layout, found.n_codebooks(bandwidth), found.codebook_size, found.normalize,
+        length,
         codec_fingerprint=None if isinstance(found, CodecSpec) else found.fingerprint,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ HEAVY = {"torch", "transformers", "librosa", "scipy", "pandas", "zarr", "xarray"
 
 @pytest.fixture
 def my_codec(tmp_path):
-    return Path(shutil.copytree(PRETRAINED / "tiny", tmp_path / "codecs" / "mine"))
+    return Path(shutil.copytree(PRETRAINED / "tiny", tmp_path / "codecs" / "mine", ignore=lambda *_: ["lm"]))
 
 
 @pytest.fixture
@@ -67,6 +67,12 @@ def test_nothing_heavy_is_loaded_to_say_what_is_wrong(clip, my_store, my_codec, 
         [*reconstruct, "--codec", broken],
         [*reconstruct[:-1], "x.mp3"],
         [*reconstruct[:-1], tmp_path],
+        ["codec", "nothing.wav"],
+        ["codec", "nothing.ecdc"],
+        ["codec", clip, clip, "-f", "--codec", "tiny"],
+        ["codec", clip, "--codec", "tiny", "-b", "24"],
+        ["codec", clip, "--codec", broken],
+        ["codec", clip, "--codec", my_codec, "--lm"],
         ["info", broken],
         ["info", tmp_path],
     ) == "[]\n"  # fmt: skip
@@ -82,6 +88,9 @@ def test_nothing_heavy_is_loaded_to_say_what_is_wrong(clip, my_store, my_codec, 
         ["extract", "{clip}", "-o", "x", "--codec", "tiny", "--device", "warp"],
         ["reconstruct", "x", "-o", "x.mp3"],
         ["info", "nothing.mp4"],
+        ["codec", "--help"],
+        ["codec", "nothing.ecdc"],
+        ["codec", "{clip}", "--codec", "tiny", "-b", "24"],
     ],
 )
 def test_help_and_errors_answer_at_once(clip, words):

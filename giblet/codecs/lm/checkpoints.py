@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,10 @@ class MetaCheckpoint:
     @property
     def cached(self) -> Path:
         """Where torch hub keeps it, downloaded or not."""
-        import torch
-
-        return Path(torch.hub.get_dir(), "checkpoints", self.name)
+        # torch's own rule; loading torch takes seconds, and that the file is missing can be said before.
+        cache = os.environ.get("TORCH_HOME", Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"))
+        hub = sys.modules["torch"].hub.get_dir() if "torch" in sys.modules else Path(cache, "hub").expanduser()
+        return Path(hub, "checkpoints", self.name)
 
 
 META_CHECKPOINTS = {

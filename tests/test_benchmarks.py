@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
+import pytest
 from conftest import PROJECT
+
+from giblet.formats import nac
 
 
 def test_the_table_of_odd_files_says_what_it_wants(tmp_path):
@@ -14,3 +18,42 @@ def test_the_table_of_odd_files_says_what_it_wants(tmp_path):
         done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("usage: ")
+
+
+def test_comparing_with_meta_says_what_it_wants():
+    script = PROJECT / "benchmarks" / "meta_ecdc.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--python" in done.stderr
+
+
+@pytest.mark.slow
+def test_fuzzing_counts_its_cases():
+    script = PROJECT / "benchmarks" / "fuzz_formats.py"
+    done = subprocess.run([sys.executable, script, "--minutes", "0.02"], capture_output=True, text=True, check=False)
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == ["ecdc", "lm", "nac", "text"]
+    for _, cases, _, refused, kinds, _, _, wrong in rows:
+        assert int(cases.replace(",", "")) >= int(refused.replace(",", "")) > 0
+        assert int(kinds) > 1
+        assert int(wrong) == 0
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_fuzzing_finds_what_a_parser_does_wrong(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
+    fuzz_formats = importlib.import_module("fuzz_formats")
+    read = nac.read_header
+
+    def careless(source):
+        header = read(source)
+        return header if header.n_frames % 2 else header.n_frames["none"]
+
+    monkeypatch.setattr(nac, "read_header", careless)
+    monkeypatch.setattr(fuzz_formats, "good_files", lambda *_: [b"NAC\0\0\0\0\4\1null" + bytes(3)])
+    monkeypatch.setattr(sys, "argv", ["", "--minutes", "0.02", "--parser", "nac", "--keep", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        fuzz_formats.main()
+    assert end.value.code == 1
+    assert "TypeError" in capsys.readouterr().err
+    assert [path.suffix for path in tmp_path.iterdir()] == [".nac"]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from giblet.codecs.lm.attention import DIM, HEADS, Past, one_thread, quick_lengths
+from giblet.codecs.lm.attention import BLOCK, DIM, HEADS, Attention, Past, one_thread, trial
 from giblet.errors import CodecError
 from giblet.formats.arithmetic import quantised_cdf
 
@@ -26,15 +26,10 @@ N_ENTRIES = 1024
 _LAYERS, _FEED_FORWARD = 5, 800
 _LONGEST_PERIOD = 10_000.0
 
-# Frames that a writer lets the network see at once.
-_BLOCK = 32
-
 Counts = npt.NDArray[np.int64]
 
 
 class _Layer(nn.Module):
-    """A layer that attends to the inputs that it had before; normalised behind each part."""
-
     def __init__(self) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(DIM, HEADS, batch_first=True)
@@ -42,11 +37,6 @@ class _Layer(nn.Module):
         self.linear2 = nn.Linear(_FEED_FORWARD, DIM)
         self.norm1 = nn.LayerNorm(DIM)
         self.norm2 = nn.LayerNorm(DIM)
-
-    def forward(self, x: Tensor, past: Past) -> Tensor:
-        """Take a frame (1, 1, 200) and what was before; return the output (1, 1, 200)."""
-        x = self.norm1(x + past.attend(x))
-        return self.norm2(x + self.linear2(functional.gelu(self.linear1(x))))
 
 
 class _Transformer(nn.Module):
@@ -70,6 +60,28 @@ class MetaNetwork(nn.Module):
         self.transformer = _Transformer()
         self.emb = nn.ModuleList([nn.Embedding(N_ENTRIES + 1, DIM) for _ in range(n_codebooks)])
         self.linears = nn.ModuleList([nn.Linear(DIM, N_ENTRIES) for _ in range(n_codebooks)])
+
+
+class _Stage:
+    """What a layer does: it attends to the inputs that it had before, and normalises behind each part.
+
+    Functions are called and not modules, which take longer to call than most of them to compute.
+    """
+
+    def __init__(self, layer: _Layer) -> None:
+        self.attention = Attention(layer.self_attn)
+        self._first = layer.linear1.weight, layer.linear1.bias
+        self._second = layer.linear2.weight, layer.linear2.bias
+        self._norms = [(norm.weight, norm.bias, norm.eps) for norm in (layer.norm1, layer.norm2)]
+
+    def __call__(self, xs: list[Tensor], past: Past) -> list[Tensor]:
+        """Take frames (1, 1, 200) and what was before; return the outputs, of the same shape."""
+        return [self._behind(x, found) for x, found in zip(xs, past.attend(xs), strict=True)]
+
+    def _behind(self, x: Tensor, found: Tensor) -> Tensor:
+        x = functional.layer_norm(x + found, (DIM,), *self._norms[0])
+        hidden = functional.gelu(functional.linear(x, *self._first))
+        return functional.layer_norm(x + functional.linear(hidden, *self._second), (DIM,), *self._norms[1])
 
 
 class MetaModel:
@@ -99,6 +111,9 @@ class MetaModel:
         self.past_frames = past_frames
         self.n_codebooks = len(network.emb)
         self.fingerprint = fingerprint
+        self.stages = [_Stage(layer) for layer in cast("list[_Layer]", list(network.transformer.layers))]
+        self.linears = [(linear.weight, linear.bias) for linear in cast("list[nn.Linear]", list(network.linears))]
+        self.vectors = [embedding.weight.numpy() for embedding in cast("list[nn.Embedding]", list(network.emb))]
 
     def start(self, n_codebooks: int) -> MetaState:
         """Begin to code a segment.
@@ -140,10 +155,10 @@ class MetaState:
     def __init__(self, model: MetaModel, n_codebooks: int) -> None:
         self._model = model
         # Index 0 stands for no code, so entries begin at 1.
-        self._previous = torch.zeros(n_codebooks, dtype=torch.long)
-        quick = quick_lengths(model.past_frames)
-        layers = cast("list[_Layer]", list(model.network.transformer.layers))
-        self._past = [Past(layer.self_attn, model.past_frames, quick) for layer in layers]
+        self._previous = np.zeros(n_codebooks, np.int64)
+        exact = trial(model.past_frames)
+        with torch.inference_mode(), one_thread():
+            self._past = [Past(stage.attention, model.past_frames, exact) for stage in model.stages]
         self._n_frames = 0
         self._cdf: Counts | None = None
         half = DIM // 2
@@ -177,7 +192,7 @@ class MetaState:
         if self._cdf is None:
             self._step(self._previous[None])
         self._cdf = None
-        self._previous = torch.from_numpy(np.asarray(frame, np.int64) + 1)
+        self._previous = np.asarray(frame, np.int64) + 1
 
     def intervals(self, frames: npt.NDArray[np.integer]) -> tuple[Counts, Counts]:
         """Return what an encoder needs to know of frames whose codes are known, and go on behind them.
@@ -194,9 +209,9 @@ class MetaState:
         """
         low, high = np.zeros(frames.shape, np.int64), np.empty(frames.shape, np.int64)
         rows = np.arange(len(frames))
-        for i in range(0, frames.shape[1], _BLOCK):
-            block = frames[:, i : i + _BLOCK].T.astype(np.int64)
-            index = torch.cat([self._previous[None], torch.from_numpy(block + 1)])
+        for i in range(0, frames.shape[1], BLOCK):
+            block = frames[:, i : i + BLOCK].T.astype(np.int64)
+            index = np.concatenate([self._previous[None], block + 1])
             self._previous = index[-1]
             for t, (codes, probabilities) in enumerate(zip(block, self._step(index[:-1]), strict=True), i):
                 cdf = quantised_cdf(probabilities)
@@ -204,27 +219,31 @@ class MetaState:
                 low[:, t] = np.where(codes > 0, cdf[rows, codes - 1], 0)
         return low, high
 
-    def _step(self, index: Tensor) -> list[npt.NDArray[np.float32]]:
+    def _step(self, index: npt.NDArray[np.int64]) -> list[npt.NDArray[np.float32]]:
         """Let the network see frames, int64 (k, n_codebooks); return k times probabilities (n_codebooks, 1024).
 
         Each product is one of a single frame, and only their order is free: all frames with a matrix, then the next
         matrix, which is fast because a matrix stays in the processor's cache.
         """
-        network = self._model.network
-        n_codebooks = index.shape[1]
+        model, norm = self._model, self._model.network.transformer.norm_in
         found = []
-        with torch.no_grad(), one_thread():
-            # Summed from the first codebook to the last, beginning with zero.
-            embedded = [sum(network.emb[k](row[None, k, None]) for k in range(n_codebooks)) for row in index]
-            xs = [network.transformer.norm_in(x) + self._position(t) for t, x in enumerate(embedded, self._n_frames)]
-            for layer, past in zip(network.transformer.layers, self._past, strict=True):
-                xs = [layer(x, past) for x in xs]
-            logits = [[network.linears[k](x) for x in xs] for k in range(n_codebooks)]
+        with torch.inference_mode(), one_thread():
+            xs = [norm(self._embedded(row)) + self._position(t) for t, row in enumerate(index, self._n_frames)]
+            for stage, past in zip(model.stages, self._past, strict=True):
+                xs = stage(xs, past)
+            logits = [[functional.linear(x, *linear) for x in xs] for linear in model.linears[: index.shape[1]]]
             for parts in zip(*logits, strict=True):
                 probabilities = torch.softmax(torch.stack(parts, dim=1).permute(0, 3, 1, 2), dim=1)
                 found.append(np.ascontiguousarray(probabilities[0, :, :, 0].numpy().T))
         self._n_frames += len(index)
         return found
+
+    def _embedded(self, row: npt.NDArray[np.int64]) -> Tensor:
+        # Summed from the first codebook to the last, beginning with zero.
+        total = np.zeros((1, 1, DIM), np.float32)
+        for vectors, code in zip(self._model.vectors, row.tolist(), strict=False):
+            total += vectors[code]
+        return torch.from_numpy(total)
 
     def _position(self, frame: int) -> Tensor:
         phase = torch.full((1, 1, 1), frame) / self._periods

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from giblet.codecs.lm import load_language_model, load_meta_model
+from giblet.codecs.lm.attention import Attention, Trial
 from giblet.codecs.lm.meta import MetaModel, MetaNetwork, past_frames
 from giblet.errors import CodecError
 from giblet.formats.arithmetic import quantised_cdf
@@ -78,20 +79,22 @@ def test_writers_and_readers_get_the_same(network, models):
 def test_what_is_kept_of_the_past_changes_no_bit(network, monkeypatch):
     codes = np.tile(CODES, 3)
     kept = MetaModel(network, 20, "").start(3).intervals(codes)
-    monkeypatch.setattr("giblet.codecs.lm.meta.quick_lengths", lambda longest: frozenset())
+    monkeypatch.setattr("giblet.codecs.lm.meta.trial", lambda longest: lambda n: False)
     anew = MetaModel(network, 20, "").start(3).intervals(codes)
     np.testing.assert_array_equal(kept, anew)
 
 
 def test_a_past_that_would_round_otherwise_is_not_used(monkeypatch):
-    from giblet.codecs.lm import attention
-
-    exact = attention._attend
-    monkeypatch.setattr(attention, "_attend", lambda *args: exact(*args) * (1 + 1e-6 * (args[2].shape[1] % 2)))
-    attention.quick_lengths.cache_clear()
-    found = attention.quick_lengths(20)
-    attention.quick_lengths.cache_clear()
-    assert all(n % 2 == 0 for n in found)
+    exact = Attention.attend
+    wrong = lambda *args: exact(*args) * (1 + 1e-6 * (args[2].shape[3] % 2))  # noqa: E731
+    monkeypatch.setattr(Attention, "attend", wrong)
+    tried = Trial(20)
+    assert not any(tried(n) for n in range(3, 22, 2))
+    monkeypatch.setattr(Attention, "attend", exact)
+    project = Attention.project
+    monkeypatch.setattr(Attention, "project", lambda self, x: project(self, x) * (1 + 1e-6 * (x.shape[1] > 1)))
+    tried = Trial(20)
+    assert not any(tried(n) for n in range(2, 22))
 
 
 def test_the_number_of_threads_makes_no_difference_and_is_left_as_it_was(network):

@@ -32,10 +32,9 @@ class Space(ABC):
     def n_targets(self) -> int:
         """Number of targets."""
 
-    @property
     @abstractmethod
-    def endings(self) -> tuple[str, ...]:
-        """Endings that files of this kind may have; the first is usual."""
+    def endings(self, series: bool) -> tuple[str, ...]:
+        """Return the endings that files of this kind may have, for a series of volumes or one map."""
 
     @abstractmethod
     def difference(self, other: Space) -> str | None:
@@ -46,8 +45,8 @@ class Space(ABC):
         """Return the image of values, float32 (n, n_targets); with ``series`` of volumes that follow each other."""
 
     @abstractmethod
-    def _template(self) -> Any:
-        """Return an image from which `read_space` makes the same space again."""
+    def template(self) -> Any:
+        """Return an image that says where the targets lie; `read_space` makes the same space of its file."""
 
     def to_image(self, values: np.ndarray) -> Any:
         """Turn values of the targets into an image.
@@ -94,6 +93,7 @@ class Space(ABC):
         ParameterError
             If the values are not those of the targets.
         """
+        self._check_ending(path, np.ndim(values) == 2)
         self._write(self.to_image(values), path, force)
 
     def save_template(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -111,11 +111,15 @@ class Space(ABC):
         BoldError
             As in `save`.
         """
-        self._write(self._template(), path, force)
+        self._check_ending(path, series=False)
+        self._write(self.template(), path, force)
+
+    def _check_ending(self, path: str | os.PathLike[str], series: bool) -> None:
+        endings = self.endings(series)
+        if not os.fspath(path).endswith(endings):
+            raise BoldError("has the ending of another kind", f"let the name end in {' or '.join(endings)}", path)
 
     def _write(self, image: Any, path: str | os.PathLike[str], force: bool) -> None:
-        if not os.fspath(path).endswith(self.endings):
-            raise BoldError("has another kind's ending", f"let the name end in {' or '.join(self.endings)}", path)
         with published(path, force=force) as temporary:
             image.to_filename(temporary)
 

@@ -16,31 +16,34 @@ from giblet.bold.volumes import VolumeFile
 from giblet.errors import BoldError, ParameterError
 
 COMPUTED = ("epi", "background")
-"""Ways to find the brain, as nilearn names them: ``epi`` for raw scans, ``background`` where the skull is gone."""
+"""Ways to find the brain, as nilearn names them: ``epi`` for raw scans, ``background`` where the rest is cut away."""
 
 
-def find_mask(run: VolumeFile, mask: Any) -> Voxels:
+def find_mask(run: VolumeFile, mask: Any) -> tuple[Voxels, list[str]]:
     """Return the voxels of a run to look at.
 
     Parameters
     ----------
     run : VolumeFile
         The run.
-    mask : str, os.PathLike or nibabel image
-        ``"epi"`` or ``"background"``: computed from the run's mean; else an image with 0 outside.
+    mask : str, os.PathLike or nibabel image, optional
+        An image with 0 outside; or ``"epi"`` or ``"background"``: computed from the run's mean. Default
+        ``"background"`` where most of the mean is 0 or no number, else ``"epi"``.
 
     Returns
     -------
-    Voxels
+    voxels : Voxels
         On the grid of the run.
+    notes : list of str
+        How a mask was computed.
 
     Raises
     ------
     BoldError
         If the mask lies on another grid, holds no voxel or several values, or no brain is found.
     """
-    if isinstance(mask, str) and mask in COMPUTED:
-        return Voxels(None, _compute(run, mask), run.affine)
+    if mask is None or (isinstance(mask, str) and mask in COMPUTED):
+        return _compute(run, mask)
     name, values, affine = _volume(mask, "mask")
     _check_grid(run, name, values, affine)
     inside = np.nan_to_num(values) != 0
@@ -50,7 +53,7 @@ def find_mask(run: VolumeFile, mask: Any) -> Voxels:
         )
     if not inside.any():
         raise BoldError("holds no voxel", "give a mask with values above 0", name)
-    return Voxels(None, inside, run.affine)
+    return Voxels(None, inside, run.affine), []
 
 
 def shared_mask(paths: Sequence[str | os.PathLike[str]], threshold: float = 0.5) -> Any:
@@ -59,7 +62,7 @@ def shared_mask(paths: Sequence[str | os.PathLike[str]], threshold: float = 0.5)
     Parameters
     ----------
     paths : sequence of str or os.PathLike
-        Masks (3-D), or runs (4-D) from each of which a mask is computed as ``"epi"`` does.
+        Masks (3-D), or runs (4-D) from each of which a mask is computed.
     threshold : float
         Voxels of more than this share of the masks are kept: 0 for any, 1 for all of them.
 
@@ -140,7 +143,11 @@ def find_regions(
             )
         notes.append("The atlas lies on another grid and was brought to that of the scan by nearest neighbours.")
         whole = Regions(None, np.asarray(image.dataobj).astype(np.int32), run.affine)
-    inside = whole.labels if mask is None else np.where(find_mask(run, mask).labels, whole.labels, 0)
+    inside = whole.labels
+    if mask is not None:
+        voxels, notes_of_mask = find_mask(run, mask)
+        inside = np.where(voxels.labels, whole.labels, 0)
+        notes += notes_of_mask
     regions = Regions(None, inside, run.affine)
     if not regions.n_targets:
         raise BoldError("has no region within the scan", "bring atlas, mask and scan into one space", name)
@@ -179,19 +186,21 @@ def _vote(path: str | os.PathLike[str]) -> Voxels:
     with readable(path):
         series = len(nibabel.load(path).shape) > 3
     if series:
-        return find_mask(VolumeFile(path), "epi")
+        return find_mask(VolumeFile(path), None)[0]
     _, values, affine = _volume(path, "mask")
     return Voxels(None, np.nan_to_num(values) != 0, affine)
 
 
-def _compute(run: VolumeFile, how: str) -> np.ndarray:
+def _compute(run: VolumeFile, how: str | None) -> tuple[Voxels, list[str]]:
     import nibabel
     from nilearn import masking
 
-    compute = masking.compute_epi_mask if how == "epi" else masking.compute_background_mask
-    mean = run.mean()
-    if not np.nan_to_num(mean).any():
+    mean = np.nan_to_num(run.mean())
+    if not mean.any():
         raise BoldError("is 0 throughout: there is no brain in it", "leave this run out, or export it again", run.path)
+    if how is None:
+        how = "background" if np.count_nonzero(mean) < mean.size / 2 else "epi"
+    compute = masking.compute_epi_mask if how == "epi" else masking.compute_background_mask
     try:
         with quiet():
             inside = np.asarray(compute(nibabel.Nifti1Image(mean, run.affine)).dataobj) > 0
@@ -199,7 +208,7 @@ def _compute(run: VolumeFile, how: str) -> np.ndarray:
         raise BoldError(f"no brain can be found in it ({error})", "give a mask", run.path) from error
     if not inside.any():
         raise BoldError("no brain can be found in it", "give a mask", run.path)
-    return inside
+    return Voxels(None, inside, run.affine), [f"A mask of {inside.sum()} voxels was computed (nilearn's {how})."]
 
 
 def _check_grid(run: VolumeFile, name: str, values: np.ndarray, affine: np.ndarray) -> None:

@@ -50,8 +50,9 @@ def read_bold(
         NIfTI (``.nii``, ``.nii.gz``), CIFTI (``.dtseries.nii``, ``.ptseries.nii``), GIFTI (``.func.gii``), or a table
         with a row per volume (``.tsv``, ``.csv``, ``.txt``, ``.npy``, ``.mat``).
     mask : str, os.PathLike or nibabel image, optional
-        NIfTI only. Which voxels: an image on the grid of the run, or ``"epi"`` (default without an atlas) or
-        ``"background"``: computed from the mean volume, as nilearn does it. With an atlas, regions are cut to it.
+        NIfTI only. Which voxels: an image on the grid of the run; or ``"epi"`` or ``"background"``: computed from the
+        mean volume, as nilearn does it. Default without an atlas: ``"background"`` where most of the mean is 0, else
+        ``"epi"``. With an atlas, regions are cut to it.
     atlas : str, os.PathLike or nibabel image, optional
         NIfTI only. Whole numbers; the mean over the voxels of each number is one target.
     labels : mapping of int to str, str or os.PathLike, optional

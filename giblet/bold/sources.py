@@ -22,7 +22,6 @@ from giblet.bold.tables import read_table, refuse_unknown
 from giblet.bold.volumes import VolumeFile
 from giblet.errors import ParameterError
 
-
 WIDEST = 100
 """Millimetres; a wider smoothing is a slip."""
 
@@ -143,10 +142,9 @@ class _Volumes:
     def read(self) -> Reading:
         if self._wishes.atlas is not None:
             return self._regions()
-        mask = "epi" if self._wishes.mask is None else self._wishes.mask
-        voxels = find_mask(self._file, mask)
+        voxels, notes = find_mask(self._file, self._wishes.mask)
         values, broken = self._extract(voxels)
-        return Reading(values, voxels, broken=broken)
+        return Reading(values, voxels, broken=broken, notes=notes)
 
     def _regions(self) -> Reading:
         wishes = self._wishes

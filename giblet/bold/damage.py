@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from giblet.errors import BoldError, GibletError
 from giblet.workfolder import reason
+
+MOST_DEFLATED = 1032
+"""Times that gzip can make anything smaller."""
 
 
 @contextmanager
@@ -46,9 +52,48 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep nilearn's and nibabel's warnings from the user in the ``with`` block: what matters is in the notes."""
+    # nibabel has a logger that writes to stderr.
+    log = logging.getLogger("nibabel.global")
+    before = log.disabled
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        log.disabled = True
+        try:
+            yield
+        finally:
+            log.disabled = before
+
+
+def load_nifti(path: str | os.PathLike[str]) -> Any:
+    """Load the header of a NIfTI or CIFTI image, and make sure that the file can hold what it promises.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+
+    Returns
+    -------
+    nibabel image
+        With its data still on the disk.
+
+    Raises
+    ------
+    BoldError
+        If it is damaged or cut short.
+    """
+    import nibabel
+    from nibabel.dataobj_images import DataobjImage
+
+    with readable(path):
+        image = nibabel.load(path)
+        if isinstance(image, DataobjImage):
+            # Exact: a product of int64 could wrap around.
+            promised = math.prod(map(int, image.shape)) * image.dataobj.dtype.itemsize
+            there = Path(path).stat().st_size * (MOST_DEFLATED if str(path).endswith(".gz") else 1)
+            if promised > there:
+                raise ValueError(f"it should hold {promised} bytes")
+        return image
 
 
 def check_file(path: str | os.PathLike[str]) -> None:

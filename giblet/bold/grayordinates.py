@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from giblet.bold.damage import readable
+from giblet.bold.damage import load_nifti, readable
 from giblet.bold.repetition import HeaderTR
 from giblet.bold.spaces import Space
 from giblet.errors import BoldError
@@ -106,7 +106,7 @@ class GrayordinateFile:
 
         self.path = os.fspath(path)
         with readable(path):
-            self._image = nibabel.load(path)
+            self._image = load_nifti(path)
             if not isinstance(self._image, nibabel.Cifti2Image):
                 raise BoldError("is no CIFTI-2 file", "rename it if it is a common NIfTI", path)
             rows, columns = (self._image.header.get_axis(i) for i in (0, 1))

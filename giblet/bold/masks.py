@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from giblet.bold.damage import quiet, readable
+from giblet.bold.damage import load_nifti, quiet, readable
 from giblet.bold.grids import Regions, Voxels, same_place
 from giblet.bold.spaces import check_alike
 from giblet.bold.volumes import VolumeFile
@@ -160,14 +160,13 @@ def find_regions(
 
 
 def _volume(image: Any, what: str) -> tuple[str, np.ndarray, np.ndarray]:
-    import nibabel
     from nibabel.spatialimages import SpatialImage
 
     named = isinstance(image, (str, os.PathLike))
     name = os.fspath(image) if named else f"the {what}"
     if named:
         with readable(name):
-            image = nibabel.load(name)
+            image = load_nifti(name)
             values, affine = np.asarray(image.dataobj), np.asarray(image.affine)
     elif isinstance(image, SpatialImage):
         values, affine = np.asarray(image.dataobj), np.asarray(image.affine)
@@ -181,11 +180,7 @@ def _volume(image: Any, what: str) -> tuple[str, np.ndarray, np.ndarray]:
 
 
 def _vote(path: str | os.PathLike[str]) -> Voxels:
-    import nibabel
-
-    with readable(path):
-        series = len(nibabel.load(path).shape) > 3
-    if series:
+    if len(load_nifti(path).shape) > 3:
         return find_mask(VolumeFile(path), None)[0]
     _, values, affine = _volume(path, "mask")
     return Voxels(None, np.nan_to_num(values) != 0, affine)

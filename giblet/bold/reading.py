@@ -12,6 +12,7 @@ import numpy as np
 from giblet.bold.cleaning import blocks, clean, judge
 from giblet.bold.confounds import Confounds, read_confounds
 from giblet.bold.courses import TimeCourses
+from giblet.bold.damage import check_file
 from giblet.bold.offset import settle_offset
 from giblet.bold.repetition import settle_tr
 from giblet.bold.sidecar import read_sidecar
@@ -105,6 +106,7 @@ def read_bold(
         raise ParameterError(f"dropped is {dropped}", "give a number of volumes, 0 or more")
     if high_pass is not None and strategy is not None and "high_pass" in strategy:
         raise ParameterError("drifts would be taken out twice", 'leave out high_pass, or "high_pass" in the strategy')
+    check_file(path)
     beside = read_sidecar(path, sidecar)
     source = open_source(path, Wishes(mask, atlas, labels, smoothing, surface, columns, variable, transposed))
     settled, notes = settle_tr(path, tr, beside, source.header)

@@ -8,7 +8,7 @@ import numpy as np
 
 from giblet.bold.cleaning import blocks
 from giblet.bold.courses import TimeCourses
-from giblet.bold.damage import readable
+from giblet.bold.damage import load_nifti, readable
 from giblet.bold.grayordinates import Grayordinates
 from giblet.bold.grids import Regions, Voxels
 from giblet.bold.publishing import published
@@ -87,7 +87,7 @@ def read_space(path: str | os.PathLike[str]) -> Space:
     import nibabel
 
     with readable(path):
-        image = nibabel.load(path)
+        image = load_nifti(path)
         if isinstance(image, nibabel.Cifti2Image):
             return Grayordinates(None, image.header.get_axis(1))
         if isinstance(image, nibabel.GiftiImage):

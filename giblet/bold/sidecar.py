@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -71,8 +72,15 @@ def read_sidecar(path: str | os.PathLike[str], given: Mapping[str, Any] | None =
     whole, short = (Path(path).with_name(f"{name}.json") for name in stem(path))
     if given is not None:
         return _checked(given, short.name, path)
-    found = next((file for file in (short, whole) if file.is_file()), None)
+    found = next(filter(_is_there, (short, whole)), None)
     return Sidecar(short.name) if found is None else _checked(_load(found), found.name, found)
+
+
+def _is_there(file: Path) -> bool:
+    # A name that is one letter too long raises.
+    with suppress(OSError):
+        return file.is_file()
+    return False
 
 
 def _load(file: Path) -> Mapping[str, Any]:

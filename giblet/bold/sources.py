@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from giblet.bold.damage import check_file, quiet
+from giblet.bold.damage import quiet
 from giblet.bold.grayordinates import GrayordinateFile
 from giblet.bold.grids import Grid, Regions
 from giblet.bold.masks import find_mask, find_regions
@@ -116,7 +116,6 @@ def open_source(path: str | os.PathLike[str], wishes: Wishes) -> Source:
     """
     kind = KINDS.get(ending(path))
     if kind is None:
-        check_file(path)
         raise refuse_unknown(path)
     for name, value in vars(wishes).items():
         if value not in (None, False) and name not in _FOR[kind]:

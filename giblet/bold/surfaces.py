@@ -20,6 +20,8 @@ from giblet.errors import BoldError, ParameterError
 _SIDES = (("hemi-L", "hemi-R"), (".L.", ".R."), ("lh.", "rh."))
 """How names of files say the hemisphere: BIDS, Connectome Workbench, FreeSurfer."""
 _STRUCTURES = ("CortexLeft", "CortexRight")
+_NO_SERIES = frozenset({1002, 1008, 1009})
+"""Codes of NIfTI for labels, points and triangles."""
 _OTHER = "giblet.other_hemisphere"
 
 
@@ -143,6 +145,8 @@ def _load(path: str | os.PathLike[str]) -> tuple[str, np.ndarray, HeaderTR]:
         image = nibabel.load(path)
         if not isinstance(image, nibabel.GiftiImage):
             raise BoldError("is no GIFTI file", "give a .func.gii", path)
+        if any(array.intent in _NO_SERIES for array in image.darrays):
+            raise BoldError("holds a mesh or labels and no series", "give the .func.gii of the run", path)
         arrays = [array.data for array in image.darrays]
         if len(arrays) == 1 and arrays[0].ndim == 2:
             # All volumes in one array, a column each.

@@ -212,7 +212,7 @@ def _is_number(cell: str) -> bool:
 def _without_index(names: tuple[str, ...], values: np.ndarray, path: str | os.PathLike[str]) -> Table:
     width = values.shape[1]
     # pandas writes a column of row numbers without a name, R does not count it among the names.
-    counts = np.array_equal(np.diff(values[:, 0]), np.ones(len(values) - 1)) if width else False
+    counts = len(values) > 1 and bool((np.diff(values[:, 0]) == 1).all())
     if counts and (len(names) == width - 1 or (len(names) == width and not names[0])):
         note = "The first column counts the rows and is left out."
         return Table(values[:, 1:], names[-(width - 1) :] if width > 1 else (), (note,))

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from giblet.bold.damage import readable
+from giblet.bold.damage import load_nifti, readable
 from giblet.bold.repetition import HeaderTR
 from giblet.errors import BoldError
 
@@ -50,11 +50,13 @@ class VolumeFile:
 
         self.path = os.fspath(path)
         with readable(path):
-            image = nibabel.load(path)
+            image = load_nifti(path)
+            if not isinstance(image, nibabel.Nifti1Image):
+                raise BoldError(
+                    f"is a {type(image).__name__} and no volumes of NIfTI", "give it the ending of its kind", path
+                )
             shape, affine = tuple(int(n) for n in image.shape), np.asarray(image.affine)
             self._class = type(image)
-            if not isinstance(image, nibabel.Nifti1Pair):
-                raise BoldError(f"is {type(image).__name__} and no NIfTI", "convert it to NIfTI", path)
             unit, number = image.header.get_xyzt_units()[1], image.header["pixdim"][4]
         if len(shape) != 4:
             what = "one volume" if len(shape) == 3 else f"{len(shape)} dimensions"

@@ -21,7 +21,9 @@ SECOND = "sec"
 
 def settle(asked=None, beside=None, header=None):
     sidecar = Sidecar("x.json", None if beside is None else Fraction(str(beside)))
-    return settle_tr("x.nii", asked, sidecar, None if header is None else HeaderTR.read(np.float32(header[0]), header[1]))
+    return settle_tr(
+        "x.nii", asked, sidecar, None if header is None else HeaderTR.read(np.float32(header[0]), header[1])
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,9 +78,7 @@ def test_a_doubtful_tr_is_an_error_that_says_what_everybody_says(asked, beside, 
 
 
 def test_who_was_not_believed_is_noted():
-    assert settle(None, 3.0, (1.0, SECOND))[1] == [
-        "The TR is 3 s, although x.json says 3 s, the header says 1.0 sec."
-    ]
+    assert settle(None, 3.0, (1.0, SECOND))[1] == ["The TR is 3 s, although x.json says 3 s, the header says 1.0 sec."]
     assert settle(None, 3.0, (3.0, "unknown"))[1] == []
 
 
@@ -199,7 +199,9 @@ def test_a_sidecar_that_cannot_be_right(tmp_path, fields, options, said):
     assert "bold" in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "[" * 100_000, '{"RepetitionTime": NaN}', "\ufffe", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "null", "[" * 100_000, '{"RepetitionTime": NaN}', "\ufffe", "9" * 5000]
+)
 def test_a_damaged_sidecar(tmp_path, text):
     path, _ = bold(tmp_path)
     (tmp_path / "bold.json").write_text(text, encoding="utf-8")

@@ -206,9 +206,19 @@ def test_masks_that_do_not_fit(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"smoothing": -1}, {"smoothing": "4"}, {"mask": 3}, {"labels": {1: "x"}}, {"surface": "both"}, {"dropped": -1},
-                {"columns": ["a"]}, {"strategy": ("motion",)}, {"confound_columns": [0]}],
-)  # fmt: skip
+    "options",
+    [
+        {"smoothing": -1},
+        {"smoothing": "4"},
+        {"mask": 3},
+        {"labels": {1: "x"}},
+        {"surface": "both"},
+        {"dropped": -1},
+        {"columns": ["a"]},
+        {"strategy": ("motion",)},
+        {"confound_columns": [0]},
+    ],
+)
 def test_arguments_that_make_no_sense(run, options):
     with pytest.raises(ParameterError):
         read_bold(run[0], **options)

@@ -44,7 +44,7 @@ def read_confounds(
     n_volumes: int,
     *,
     columns: Sequence[str | int] | None = None,
-    strategy: Sequence[str] | None = None,
+    strategy: str | Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
     dropped: int = 0,
 ) -> Confounds:
@@ -60,7 +60,7 @@ def read_confounds(
     columns : sequence of str or int, optional
         Which columns; default all. Those named ``motion_outlier…`` or ``non_steady_state_outlier…`` say which volumes
         not to use.
-    strategy : sequence of str, optional
+    strategy : str or sequence of str, optional
         For fMRIPrep's tables, as in nilearn; with ``"scrub"``, volumes of much motion are censored.
     options : mapping, optional
         Further arguments of nilearn's ``load_confounds``, such as ``fd_threshold``.
@@ -84,7 +84,8 @@ def read_confounds(
     if not prepared and (strategy is not None or options):
         raise ParameterError("a strategy is for the tables of fMRIPrep", "choose columns (confound_columns=) instead")
     if prepared and columns is None:
-        values, censored = _fmriprep(path, STRATEGY if strategy is None else tuple(strategy), options or {})
+        parts = (strategy,) if isinstance(strategy, str) else STRATEGY if strategy is None else tuple(strategy)
+        values, censored = _fmriprep(path, parts, options or {})
     else:
         table = read_table(path).choose(columns, path)
         names = table.names or [""] * table.values.shape[1]

@@ -11,6 +11,7 @@ import numpy as np
 
 from giblet.bold.damage import load_nifti, quiet, readable
 from giblet.bold.grids import Regions, Voxels, same_place
+from giblet.bold.names import stem
 from giblet.bold.spaces import check_alike
 from giblet.bold.volumes import VolumeFile
 from giblet.errors import BoldError, ParameterError
@@ -217,8 +218,6 @@ def _check_grid(run: VolumeFile, name: str, values: np.ndarray, affine: np.ndarr
 def _names(labels: Any, atlas: str) -> Mapping[int, str]:
     if isinstance(labels, Mapping):
         return {int(number): str(name) for number, name in labels.items()}
-    from giblet.bold.names import stem
-
     beside = Path(atlas).with_name(f"{stem(atlas)[1]}.tsv")
     if labels is None and not beside.is_file():
         return {}

@@ -34,7 +34,7 @@ def read_bold(
     transposed: bool = False,
     confounds: str | os.PathLike[str] | None = None,
     confound_columns: Sequence[str | int] | None = None,
-    strategy: Sequence[str] | None = None,
+    strategy: str | Sequence[str] | None = None,
     strategy_options: Mapping[str, Any] | None = None,
     dropped: int = 0,
     detrend: bool = False,
@@ -72,7 +72,7 @@ def read_bold(
         Table of what to regress out; for fMRIPrep's, nilearn's ``load_confounds`` decides, unless columns are chosen.
     confound_columns : sequence of str or int, optional
         Which of its columns.
-    strategy : sequence of str, optional
+    strategy : str or sequence of str, optional
         For fMRIPrep's tables; default ``("motion", "wm_csf")``. With ``"scrub"`` volumes of much motion are censored.
     strategy_options : mapping, optional
         Further arguments of ``load_confounds``.

@@ -82,7 +82,7 @@ def test_the_table_may_lie_anywhere_and_the_image_have_any_kind(study, tmp_path)
 def test_thresholds_are_handed_on(study):
     image, mask, table = study
     options = {"fd_threshold": 5.0, "std_dvars_threshold": 5.0}
-    assert read_bold(image, mask=mask, confounds=table, strategy=("scrub",)).censored[30]
+    assert read_bold(image, mask=mask, confounds=table, strategy="scrub").censored[30]
     assert not read_bold(image, mask=mask, confounds=table, strategy=("scrub",), strategy_options=options).censored[30]
 
 

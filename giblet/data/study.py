@@ -67,10 +67,9 @@ class RunFiles:
         how BIDS counts, the first stored one. Negative: before it.
     sample_offset : fractions.Fraction or None
         Time within a TR that volumes show, seconds: what slice timing was corrected to. None where unknown.
-    slice_timing : tuple of fractions.Fraction
-        When in a TR each slice was measured, seconds; empty where unknown.
-    slice_timing_corrected : bool or None
-        Whether slices were already brought to one time; None where unknown.
+    sidecar : mapping or None
+        What BIDS sidecars, inherited ones too, state of the scan's times and was found to make sense: RepetitionTime,
+        StartTime, SliceTiming, SliceTimingCorrected; None leaves it to the file beside the scan.
     options : mapping
         How to read the BOLD: columns, smoothing, detrending, …, by the names that `giblet.bold.read_bold` has.
     """
@@ -88,14 +87,29 @@ class RunFiles:
     dropped: int = 0
     onset: Fraction = Fraction(0)
     sample_offset: Fraction | None = None
-    slice_timing: tuple[Fraction, ...] = ()
-    slice_timing_corrected: bool | None = None
+    sidecar: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def name(self) -> str:
         """Subject and run, for messages."""
         return f"subject {self.subject}, run {self.run}"
+
+    @property
+    def bold_arguments(self) -> dict[str, Any]:
+        """What `giblet.bold.read_bold` is to be told besides the file: a dict of its arguments."""
+        arguments = {
+            "mask": self.mask,
+            "atlas": self.atlas,
+            "confounds": self.confounds,
+            "tr": self.tr,
+            "sidecar": self.sidecar,
+        }
+        stated = (self.sidecar or {}).get("StartTime")
+        if self.tr and self.sample_offset is not None and self.sample_offset != stated:
+            arguments["slice_time_ref"] = self.sample_offset / self.tr
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return {**given, "dropped": self.dropped, **self.options}
 
     def start(self, tr: Fraction) -> Fraction:
         """Return when the first stored volume began on the stimulus' clock: ``dropped * tr - onset``, seconds.
@@ -167,7 +181,7 @@ class Study:
             raise StudyError(f"{first.problem}{more}", first.remedy, first.path)
 
 
-def natural(*names: str) -> tuple[tuple[int | str, ...], ...]:
+def natural(*names: str) -> tuple[tuple[tuple[int, str], ...], ...]:
     """Return what sorts names as people count: s2 before s10.
 
     Parameters
@@ -180,8 +194,10 @@ def natural(*names: str) -> tuple[tuple[int | str, ...], ...]:
     tuple
         A key for sorting.
     """
-    # Odd parts are digits, so that numbers meet numbers.
-    return tuple(
-        tuple(int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))) + (name,)
-        for name in names
-    )
+    return tuple((*map(_counted, re.split(r"([0-9]+)", name)), (0, name)) for name in names)
+
+
+def _counted(part: str) -> tuple[int, str]:
+    # More digits are a larger number, once zeros in front are gone.
+    digits = part.lstrip("0")
+    return (len(digits), digits) if part.isdecimal() else (0, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from giblet.data.study import Study
@@ -71,14 +72,16 @@ def find_study(
         return _in_folder(path, given)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise StudyError(f"cannot be read ({reason})", "give yourself the right to read it", error.filename or path) from error
+        raise StudyError(
+            f"cannot be read ({reason})", "give yourself the right to read it", error.filename or path
+        ) from error
 
 
 def _in_folder(path: Path, labels: dict[str, str]) -> Study:
     from giblet.data.layouts.bids import DESCRIPTION, Choice, read_bids
     from giblet.data.layouts.sherlock import is_sherlock, read_sherlock
 
-    if (path / DESCRIPTION).exists() or any(path.glob("sub-*/**/func")):
+    if (path / DESCRIPTION).exists() or any(path.glob("sub-*/func")) or any(path.glob("sub-*/ses-*/func")):
         return read_bids(path, Choice(**labels))
     _refuse(labels, "is for BIDS folders")
     if is_sherlock(path):
@@ -90,6 +93,6 @@ def _in_folder(path: Path, labels: dict[str, str]) -> Study:
     )
 
 
-def _refuse(given: dict[str, object], reason: str) -> None:
+def _refuse(given: Mapping[str, object], reason: str) -> None:
     for name, value in given.items():
         raise ParameterError(f"{name} is {value!r}, but {name} {reason}", "leave it out")

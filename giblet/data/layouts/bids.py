@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from giblet.data.layouts.bids_events import find_stimulus
-from giblet.data.layouts.files import IMAGE_ENDINGS, annotations_beside, check_runs
+from giblet.data.layouts.files import IMAGE_ENDINGS, absolute, annotations_beside, check_runs
 from giblet.data.layouts.findings import Findings
 from giblet.data.layouts.headers import Header, read_header
-from giblet.data.layouts.sidecar import CLOSE, read_timing
+from giblet.data.layouts.sidecar import ROUNDING, read_timing
 from giblet.data.study import RunFiles, Study, natural
 from giblet.errors import StudyError
 
 DESCRIPTION = "dataset_description.json"
-SURFACE_ENDING = ".dtseries.nii"
+SURFACE_ENDINGS = (".dtseries.nii", ".func.gii")
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 """The space that fMRIPrep writes unless told otherwise."""
 # In the order of file names; what tells the scans of one subject apart.
@@ -40,8 +40,8 @@ class Choice:
     task, session : str or None
         Labels, as in ``task-movie`` and ``ses-01``.
     space, resolution, desc : str or None
-        Labels of derivatives, as in ``space-MNI152NLin2009cAsym``, ``res-2`` and ``desc-preproc``; ``fsLR`` takes the
-        CIFTI series.
+        Labels of derivatives, as in ``space-MNI152NLin2009cAsym``, ``res-2`` and ``desc-preproc``; some spaces are
+        surfaces.
     """
 
     task: str | None = None
@@ -120,13 +120,15 @@ def _index(folder: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return BIDSLayout(os.path.abspath(folder), validate=False, indexer=indexer)
+            return BIDSLayout(str(absolute(folder)), validate=False, indexer=indexer)
     # pybids meets odd datasets with whatever went wrong inside.
     except Exception as error:
         for path, problem in _broken_sidecars(folder):
             raise StudyError(problem, "mend or remove the file", path) from error
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise StudyError(f"is no BIDS dataset that pybids can read ({reason})", "check it by bids-validator", folder) from error
+        raise StudyError(
+            f"is no BIDS dataset that pybids can read ({reason})", "check it by bids-validator", folder
+        ) from error
 
 
 def _broken_sidecars(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -140,7 +142,7 @@ def _broken_sidecars(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _raw_of(folder: Path, description: Mapping[str, Any], findings: Findings) -> Path | None:
     """Return the raw dataset that a derivative was made of."""
-    for parent in Path(os.path.abspath(folder)).parents:
+    for parent in absolute(folder).parents:
         if (parent / DESCRIPTION).is_file() and _described(parent).get("DatasetType", "raw") == "raw":
             return parent
     links = description.get("DatasetLinks")
@@ -164,26 +166,27 @@ def _raw_of(folder: Path, description: Mapping[str, Any], findings: Findings) ->
 
 def _scans(layout: Any, folder: Path, choice: Choice, derived: bool, findings: Findings) -> list[Path]:
     """Return one image for each run, sorted."""
-    files = layout.get(suffix="bold", extension=[*IMAGE_ENDINGS, SURFACE_ENDING])
-    if derived:
-        files += layout.get(suffix="bold", extension=".func.gii")
+    files = layout.get(suffix="bold", extension=[*IMAGE_ENDINGS, *SURFACE_ENDINGS])
     scans = {Path(file.path): file.entities for file in files}
     if not scans:
-        raise StudyError("holds no BOLD images", "name the root of a dataset with files named sub-…_bold.nii.gz", folder)
+        raise StudyError(
+            "holds no BOLD images", "name the root of a dataset with files named sub-…_bold.nii.gz", folder
+        )
     for entity in ("task", "session"):
         scans = _narrow(scans, entity, getattr(choice, entity), folder)
     # Phase images are no BOLD.
     scans = {path: entities for path, entities in scans.items() if entities.get("part", "mag") == "mag"}
     if derived:
         everything = list(scans)
-        scans = _settled(scans, "desc", choice.desc, "preproc", folder, findings)
+        # The space comes first: surfaces have no desc, and no resolution.
         scans = _settled(scans, "space", choice.space, DEFAULT_SPACE, folder, findings)
-        # A CIFTI series has the resolution of its grayordinates in another entity.
-        volumes = {path: entities for path, entities in scans.items() if path.name.endswith(IMAGE_ENDINGS)}
-        scans = _settled(volumes or scans, "resolution", choice.resolution, None, folder, findings)
+        scans = _settled(scans, "desc", choice.desc, "preproc", folder, findings)
+        scans = _settled(scans, "resolution", choice.resolution, None, folder, findings)
         taken = {_key(path) for path in scans}
         for path in sorted(path for path in everything if _key(path) not in taken):
-            findings.error(path, "is there, but its run lacks the version that is taken of others", "derive that as well")
+            findings.error(
+                path, "is there, but its run lacks the version that is taken of others", "derive that as well"
+            )
     return _one_each(list(scans), findings)
 
 
@@ -214,7 +217,9 @@ def _settled(
     if label is None and len(found) > 1:
         if default not in found:
             names = ", ".join(sorted(name or f"no {entity}" for name in found))
-            raise StudyError(f"holds its scans in several versions ({entity}: {names})", f"choose one by {entity}=", folder)
+            raise StudyError(
+                f"holds its scans in several versions ({entity}: {names})", f"choose one by {entity}=", folder
+            )
         others = ", ".join(sorted(name or f"no {entity}" for name in found if name != default))
         findings.note(f"Of several versions the one of {entity} {default} is taken (also there: {others}).")
         return {path: entities for path, entities in scans.items() if entities.get(entity) == default}
@@ -222,8 +227,10 @@ def _settled(
 
 
 def _one_each(paths: list[Path], findings: Findings) -> list[Path]:
-    """Return one image for each run, and report where there are several: echoes, hemispheres, copies."""
+    """Return one image for each run, and report where there are several: echoes, copies."""
     groups = defaultdict(list)
+    # The left hemisphere stands for both.
+    paths = [path for path in paths if _left(path) == path or _left(path) not in paths]
     for path in sorted(paths, key=lambda path: natural(path.name)):
         groups[_key(path)].append(path)
     for (subject, run), (first, *others) in groups.items():
@@ -232,7 +239,7 @@ def _one_each(paths: list[Path], findings: Findings) -> list[Path]:
             findings.error(
                 first,
                 f"is one of several images of subject {subject}, run {run} (others: {names})",
-                "choose one by desc=, space= or resolution=, combine echoes by preprocessing, take CIFTI for surfaces",
+                "choose one by desc=, space= or resolution=, or combine echoes by preprocessing",
             )
     return [first for first, *_ in groups.values()]
 
@@ -247,6 +254,10 @@ def _subject(path: Path) -> str:
     return path.name.partition("_")[0].removeprefix("sub-")
 
 
+def _left(path: Path) -> Path:
+    return path.with_name(path.name.replace("_hemi-R_", "_hemi-L_"))
+
+
 def _key(path: Path) -> tuple[str, str]:
     return _subject(path), run_name(path)
 
@@ -257,32 +268,42 @@ def _run(bold: Path, layout: Any, sources: Any, raw: Path | None, findings: Find
     original = _original(bold, layout, sources)
     if original is not None and original != bold:
         metadata = _inherited(metadata, sources.get_metadata(str(original)), bold, header, original, findings)
-    timing = read_timing(metadata, bold, header, findings)
-    events = None
-    if original is not None:
-        ignored = ["extension", "suffix", "echo", "part", "datatype"]
-        nearest = sources.get_nearest(
-            str(original), suffix="events", extension=".tsv", ignore_strict_entities=ignored, strict=True
-        )
-        events = None if nearest is None else Path(nearest)
-    length = None if timing.tr is None or header is None else header.n_volumes * timing.tr
+    stated = read_timing(metadata, bold, header, findings)
+    events = None if original is None else _events(original, sources)
+    tr = stated.get("RepetitionTime")
+    length = None if tr is None or header is None else header.n_volumes * tr
     name = f"subject {_subject(bold)}, run {run_name(bold)}"
     stimulus, onset = (None, Fraction(0)) if raw is None else find_stimulus(events, raw, length, name, findings)
     return RunFiles(
         _subject(bold),
         run_name(bold),
         bold=bold,
-        mask=_beside(bold, [bold.name.rpartition("_desc-")[0] + "_desc-brain_mask.nii.gz"]) if layout.is_derivative else None,
+        mask=_beside(bold, [bold.name.rpartition("_desc-")[0] + "_desc-brain_mask.nii.gz"])
+        if layout.is_derivative
+        else None,
         confounds=_beside(bold, [f"sub-{_subject(bold)}_{run_name(bold)}_{ending}" for ending in _CONFOUNDS]),
         stimulus=stimulus,
         annotations=annotations_beside(stimulus) if stimulus is not None and stimulus.parent.is_dir() else (),
         events=events,
-        tr=timing.tr,
+        tr=tr,
         onset=onset,
-        sample_offset=timing.sample_offset,
-        slice_timing=timing.slice_timing,
-        slice_timing_corrected=timing.slice_timing_corrected,
+        sample_offset=stated.get("StartTime"),
+        sidecar=stated,
+        options={"surface": "both"} if bold.with_name(bold.name.replace("_hemi-L_", "_hemi-R_")) != bold else {},
     )
+
+
+def _events(original: Path, sources: Any) -> Path | None:
+    """Return the nearest events of a raw scan: its own, or those that several inherit."""
+    nearest = sources.get_nearest(
+        str(original),
+        suffix="events",
+        extension=".tsv",
+        ignore_strict_entities=["extension", "suffix", "echo", "part"],
+        # Else only the nearest folder with any events is looked at.
+        all_=True,
+    )
+    return Path(nearest[0]) if nearest else None
 
 
 def _beside(bold: Path, names: list[str]) -> Path | None:
@@ -309,7 +330,7 @@ def _inherited(
 ) -> dict[str, Any]:
     """Return a derived scan's metadata with what only the raw scan states, and report where they differ."""
     before, after = original.get("RepetitionTime"), metadata.get("RepetitionTime")
-    if isinstance(before, int | float) and isinstance(after, int | float) and abs(before - after) > CLOSE:
+    if isinstance(before, int | float) and isinstance(after, int | float) and abs(before - after) > ROUNDING:
         findings.warn(
             bold,
             f"its RepetitionTime is {after:g} s and that of the raw scan {before:g} s",

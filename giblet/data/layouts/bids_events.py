@@ -17,7 +17,6 @@ from giblet.timeline import exact
 if TYPE_CHECKING:
     import pandas as pd
 
-# Film endings that also name pictures or tables do not exist; stills, which stim_file often names, are no films.
 _NO_ONSET = Fraction(0)
 
 
@@ -51,6 +50,7 @@ def find_stimulus(
     if events is None or table is None:
         return _only_film(events or root, root / "stimuli", run, findings), _NO_ONSET
     _check_times(table, events, length, findings)
+    # Stills, which stim_file often names, are no films.
     shown = table[[Path(name).suffix.lower() in ENDINGS for name in table["stim_file"]]]
     films = list(dict.fromkeys(shown["stim_file"]))
     if not films:
@@ -60,7 +60,7 @@ def find_stimulus(
         findings.error(
             events,
             f"stim_file names {len(films)} films ({listed})",
-            "join them to one film that begins with the first, and name it in a YAML file",
+            "let each run show one: join them, and let stim_file name the joined film where it begins",
         )
         return None, _NO_ONSET
     onset = shown["seconds"].iloc[0]
@@ -89,8 +89,8 @@ def _read_events(path: Path, findings: Findings) -> pd.DataFrame | None:
         reason = str(error).partition("\n")[0]
         findings.error(path, f"is no table ({reason})", "save it as text with columns apart by tabs")
         return None
-    if "onset" not in table or not table.columns.is_unique:
-        findings.error(path, f"has the columns {', '.join(table.columns[:8])}", "name one of them onset, and each once")
+    if "onset" not in table:
+        findings.error(path, f"has the columns {', '.join(table.columns[:8])}", "name that of the times onset")
         return None
     for name in ("duration", "stim_file"):
         if name not in table:
@@ -136,7 +136,9 @@ def _in_stimuli(name: str, events: Path, root: Path, findings: Findings) -> Path
     folder = root / "stimuli"
     path = folder / name
     if not is_inside(path, folder):
-        findings.error(events, f"stim_file {name} lies outside of {folder}", "put the film there and name it from there")
+        findings.error(
+            events, f"stim_file {name} lies outside of {folder}", "put the film there and name it from there"
+        )
         return None
     # Some datasets name films from their root.
     if not os.path.lexists(path) and name.startswith("stimuli/"):
@@ -149,8 +151,8 @@ def _only_film(source: Path, folder: Path, run: str, findings: Findings) -> Path
     if len(films) == 1:
         findings.warn(
             source,
-            f"no stim_file says what {run} shows; {films[0].name}, the only film in stimuli, is taken to begin with the "
-            "first stored volume",
+            f"no stim_file says what {run} shows; {films[0].name}, the only film in stimuli, is taken to begin with "
+            "the first stored volume",
             "add a row with its onset and stim_file to events.tsv",
         )
         return films[0]

@@ -22,9 +22,14 @@ def visible_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
+def absolute(path: Path) -> Path:
+    """Return a whole path without ``..``; links, which data managers use, stay links."""
+    return Path(os.path.normpath(path.absolute()))
+
+
 def is_inside(path: Path, root: Path) -> bool:
-    """Return whether a path lies below a folder by its name; links, which data managers use, are not followed."""
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))
+    """Return whether a path lies below a folder by its name."""
+    return absolute(path).is_relative_to(absolute(root))
 
 
 def annotations_beside(film: Path) -> tuple[Path, ...]:
@@ -43,7 +48,8 @@ def annotations_beside(film: Path) -> tuple[Path, ...]:
     return tuple(
         path
         for path in visible_files(film.parent)
-        if path.suffix.lower() in ANNOTATION_ENDINGS and (path.stem == film.stem or path.stem.startswith(f"{film.stem}_"))
+        if path.suffix.lower() in ANNOTATION_ENDINGS
+        and (path.stem == film.stem or path.stem.startswith(f"{film.stem}_"))
     )
 
 

@@ -55,7 +55,8 @@ def find(pattern: str, root: Path, subject: str | None = None) -> list[tuple[str
             seen.add(part)
             expression += f"(?P<{part}>[^{re.escape(os.sep)}]+?)"
     found: dict[tuple[str, str | None], None] = {}
-    for name in sorted(glob.glob(wildcard)):
+    # Unlike that of pathlib it passes over hidden files, such as those that macOS leaves on other disks.
+    for name in sorted(glob.glob(wildcard)):  # noqa: PTH207
         match = re.fullmatch(expression, name)
         if match is not None:
             groups = match.groupdict()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from giblet.data.layouts.files import ANNOTATION_ENDINGS, IMAGE_ENDINGS, annotations_beside, check_runs, visible_files
 from giblet.data.layouts.findings import Findings
 from giblet.data.layouts.headers import read_header
-from giblet.data.layouts.sidecar import Timing, read_timing
+from giblet.data.layouts.sidecar import read_timing
 from giblet.data.study import RunFiles, Study, natural
 from giblet.errors import StudyError
 from giblet.media.folders import ENDINGS
@@ -28,8 +29,8 @@ def read_sherlock(folder: Path) -> Study:
     """Look up a film and who was scanned watching it.
 
     The film's name begins with ``stimul`` or ends with ``_stimulus``. Annotations begin or end with ``annotations``, or
-    carry the film's name. Scans lie in ``sherlock_nii``, or in the only folder whose name ends with ``nii``; a JSON file
-    of the same name may state their times as in BIDS.
+    carry the film's name. Scans lie in ``sherlock_nii``, or in the only folder whose name ends with ``nii``; a JSON
+    file of the same name may state their times as in BIDS.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def read_sherlock(folder: Path) -> Study:
         findings.note(f"{folder}: there are no annotations.")
     runs = []
     for subject, scan in scans:
-        timing = _timing(scan, findings)
+        stated = _stated(scan, findings)
         runs.append(
             RunFiles(
                 subject,
@@ -79,10 +80,9 @@ def read_sherlock(folder: Path) -> Study:
                 bold=scan,
                 stimulus=film,
                 annotations=tuple(dict.fromkeys((*annotations, *beside))),
-                tr=timing.tr,
-                sample_offset=timing.sample_offset,
-                slice_timing=timing.slice_timing,
-                slice_timing_corrected=timing.slice_timing_corrected,
+                tr=stated.get("RepetitionTime"),
+                sample_offset=stated.get("StartTime"),
+                sidecar=stated or None,
             )
         )
     check_runs(runs, findings, folder)
@@ -114,16 +114,16 @@ def _stem(scan: Path) -> str:
     return scan.name[: scan.name.lower().rindex(".nii")]
 
 
-def _timing(scan: Path, findings: Findings) -> Timing:
+def _stated(scan: Path, findings: Findings) -> dict[str, Any]:
     path = scan.with_name(f"{_stem(scan)}.json")
     if not path.is_file():
-        return Timing()
+        return {}
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         findings.error(path, f"is no JSON ({error})", "mend or remove the file")
-        return Timing()
+        return {}
     if not isinstance(metadata, dict):
         findings.error(path, "holds no JSON object", "mend or remove the file")
-        return Timing()
+        return {}
     return read_timing(metadata, scan, read_header(scan, findings), findings)

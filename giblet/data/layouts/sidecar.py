@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,21 @@ from giblet.data.layouts.headers import Header
 from giblet.errors import ParameterError
 from giblet.timeline import exact
 
-# Seconds; headers hold times as 32-bit floats, and scanners write whole milliseconds.
-CLOSE = Fraction(1, 500)
+# Seconds by which two statements of a TR may differ: they were rounded.
+ROUNDING = Fraction(1, 10_000)
+# Seconds by which volumes may come early or late: scanners count in milliseconds.
+JITTER = Fraction(1, 500)
 # Seconds; more is a mistake of unit.
 LONGEST_TR = 100
 
 
-@dataclass(frozen=True)
-class Timing:
-    """When volumes and slices were measured; see `giblet.data.study.RunFiles` for the fields."""
-
-    tr: Fraction | None = None
-    sample_offset: Fraction | None = None
-    slice_timing: tuple[Fraction, ...] = ()
-    slice_timing_corrected: bool | None = None
-
-
-def read_timing(metadata: Mapping[str, Any], path: Path, header: Header | None, findings: Findings) -> Timing:
+def read_timing(metadata: Mapping[str, Any], path: Path, header: Header | None, findings: Findings) -> dict[str, Any]:
     """Return the times in a scan's metadata.
 
     Parameters
     ----------
     metadata : mapping
-        Fields of the BIDS specification 1.10, as JSON holds them.
+        Fields of the BIDS specification, as JSON holds them.
     path : pathlib.Path
         The scan, for messages.
     header : Header or None
@@ -45,8 +37,9 @@ def read_timing(metadata: Mapping[str, Any], path: Path, header: Header | None, 
 
     Returns
     -------
-    Timing
-        What could be used.
+    dict
+        What can be used of RepetitionTime, StartTime and SliceTiming, as Fractions of a second, and of
+        SliceTimingCorrected; a VolumeTiming of equal steps gives a RepetitionTime.
     """
     tr = _repetition_time(metadata, path, header, findings)
     for field in ("NumberOfVolumesDiscardedByScanner", "NumberOfVolumesDiscardedByUser"):
@@ -54,15 +47,22 @@ def read_timing(metadata: Mapping[str, Any], path: Path, header: Header | None, 
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             findings.warn(path, f"{field} is {count!r:.40}", "give a whole number in its sidecar")
         elif count:
-            # The specification: "the onsets ... refer to the beginning of ... the first volume in the ... imaging file".
-            findings.note(f"{path.name}: {field} is {count}; BIDS counts onsets from the first stored volume all the same.")
+            # The specification: "the onsets … refer to the beginning of … the first volume in the … imaging file".
+            said = f"{path.name}: {field} is {count}; BIDS counts onsets from the first stored volume all the same."
+            findings.note(said)
     corrected = metadata.get("SliceTimingCorrected")
     if corrected is not None and not isinstance(corrected, bool):
         findings.warn(path, f"SliceTimingCorrected is {corrected!r:.40}", "write true or false in its sidecar")
         corrected = None
     offset = _start_time(metadata, path, tr, corrected, findings)
     slices = _slice_timing(metadata, path, tr, header, findings)
-    return Timing(tr, offset, slices, corrected)
+    found = {
+        "RepetitionTime": tr,
+        "StartTime": offset,
+        "SliceTiming": slices or None,
+        "SliceTimingCorrected": corrected,
+    }
+    return {field: value for field, value in found.items() if value is not None}
 
 
 def _repetition_time(
@@ -73,7 +73,7 @@ def _repetition_time(
         findings.error(path, f"RepetitionTime is {float(tr):g} s", "give seconds above 0 in its sidecar")
         return None
     step = _volume_step(metadata, path, header, findings)
-    if tr is not None and step is not None and abs(tr - step) > CLOSE:
+    if tr is not None and step is not None and abs(tr - step) > ROUNDING:
         findings.warn(
             path,
             f"RepetitionTime is {float(tr):g} s but VolumeTiming has a volume every {float(step):g} s",
@@ -83,7 +83,7 @@ def _repetition_time(
     stated = None if header is None else header.tr
     if tr is None and "RepetitionTime" not in metadata and "VolumeTiming" not in metadata:
         findings.warn(path, "no sidecar states its RepetitionTime", "add it to the sidecar; the header's is taken")
-    elif tr is not None and stated is not None and abs(tr - stated) > CLOSE:
+    elif tr is not None and stated is not None and abs(tr - stated) > ROUNDING:
         findings.warn(
             path,
             f"its header says a TR of {float(stated):g} s and its sidecar {float(tr):g} s",
@@ -98,8 +98,8 @@ def _volume_step(metadata: Mapping[str, Any], path: Path, header: Header | None,
     times = _times(metadata, "VolumeTiming", path, findings)
     if len(times) < 2:
         return None
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
-    if min(steps) <= 0 or max(steps) - min(steps) > CLOSE:
+    steps = [after - before for before, after in pairwise(times)]
+    if min(steps) <= 0 or max(steps) - min(steps) > JITTER:
         findings.error(
             path,
             f"VolumeTiming has volumes {float(min(steps)):g} to {float(max(steps)):g} s apart",

@@ -16,12 +16,7 @@ _INT = "tag:yaml.org,2002:int"
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, as `yaml.safe_load`; whole numbers as YAML 1.2 has them, for 010 is subject 010 and not 8."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _INT]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    """Safe, as `yaml.safe_load`."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the table, or raise if a key comes twice."""
@@ -32,7 +27,12 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(0|[1-9][0-9]*)"), list("-+0123456789"))
+# Whole numbers as in YAML 1.2, for 010 is subject 010 and not 8.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _INT]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
@@ -69,7 +69,7 @@ def read_yaml(path: Path) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise StudyError(f"is no YAML{where} ({reason})", "mend the file", path) from error
+        raise StudyError(f"is no YAML{where} ({reason})", "mend it; names with {} need quotes", path) from error
     if not isinstance(values, dict):
         raise StudyError("holds no table of names and values", "see docs/studies.md", path)
     return values

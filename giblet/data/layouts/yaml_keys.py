@@ -51,7 +51,17 @@ def _seconds(value: Any) -> Fraction:
 
 
 def _number(value: Any) -> float:
-    return float(_seconds(value))
+    try:
+        return float(_seconds(value))
+    except ValueError:
+        raise ValueError("a number") from None
+
+
+def _exact(value: Any) -> Fraction:
+    try:
+        return _seconds(value)
+    except ValueError:
+        raise ValueError("a number, such as 0.01 or 1/128") from None
 
 
 def _whole(value: Any) -> int:
@@ -93,15 +103,18 @@ def _splits(value: Any) -> dict[str, float | tuple[str, ...]]:
     return splits
 
 
+COMPUTED_MASKS = ("epi", "background")
+"""Masks that are no file."""
+
 FILES = {
     "bold": Key(_name, "image, surface or table of each run"),
-    "mask": Key(_name, "image of the voxels that count"),
+    "mask": Key(_name, "image of the voxels that count; epi or background computes it"),
     "atlas": Key(_name, "image of regions, averaged"),
     "confounds": Key(_name, "table of what else moves the signal"),
     "stimulus": Key(_name, "film or sound"),
     "annotations": Key(_list_of(_name), "one or more files of words or scenes, on the stimulus' clock"),
 }
-"""Files of a run; ``{subject}`` and ``{run}`` stand for their names."""
+"""Files of a run."""
 
 TIMES = {
     "tr": Key(_seconds, "repetition time, s; without it the header's or sidecar's"),
@@ -112,12 +125,18 @@ TIMES = {
 """Times of a run."""
 
 OPTIONS = {
-    "columns": Key(_list_of(_name), "names of a table's columns, from left to right"),
-    "smoothing": Key(_number, "full width at half maximum of the smoothing, mm"),
-    "detrend": Key(_yes_or_no, "whether to take out linear trends"),
-    "high_pass": Key(_number, "lowest frequency that is kept, Hz"),
+    "columns": Key(_list_of(_name), "which columns of a table; or names of all, from left to right, if it has none"),
+    "variable": Key(_name, "which matrix of a .mat file"),
+    "transposed": Key(_yes_or_no, "whether a table has volumes from left to right"),
+    "surface": Key(_name, "one hemisphere or both of a GIFTI pair"),
+    "labels": Key(_name, "table of an atlas' names"),
+    "smoothing": Key(_number, "full width at half maximum, mm"),
+    "detrend": Key(_yes_or_no, "whether to take out a straight line"),
+    "high_pass": Key(_exact, "lowest frequency that is kept, Hz, such as 1/128"),
+    "confound_columns": Key(_list_of(_name), "which confounds to take out"),
+    "strategy": Key(_list_of(_name), "which ones of fMRIPrep, as nilearn's load_confounds names them"),
 }
-"""How to read the BOLD of a run."""
+"""How to read the BOLD of a run, by the names that `giblet.bold.read_bold` has."""
 
 PER_RUN = {**FILES, **TIMES, **OPTIONS}
 """What may stand at the top, for all, or for a subject or run."""

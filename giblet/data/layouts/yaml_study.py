@@ -16,7 +16,19 @@ from giblet.data.layouts.findings import Findings
 from giblet.data.layouts.patterns import PLACEHOLDERS, fill, find, unknown_placeholders
 from giblet.data.layouts.sherlock import ONLY_RUN
 from giblet.data.layouts.yaml_file import read_yaml
-from giblet.data.layouts.yaml_keys import BIDS, FILES, OPTIONS, PER_RUN, SETTINGS, TOP, Key, names_of, shown
+from giblet.data.layouts.yaml_keys import (
+    BIDS,
+    COMPUTED_MASKS,
+    FILES,
+    OPTIONS,
+    PER_RUN,
+    SETTINGS,
+    TIMES,
+    TOP,
+    Key,
+    names_of,
+    shown,
+)
 from giblet.data.study import RunFiles, Study
 from giblet.errors import StudyError
 
@@ -143,11 +155,11 @@ def _of_bids(
     ):
         for name in asked or ():
             if name not in there:
-                findings.error(path, f"its BIDS dataset has no {what} {name}", f"choose among {', '.join(sorted(there))}")
+                findings.error(
+                    path, f"its BIDS dataset has no {what} {name}", f"choose among {', '.join(sorted(there))}"
+                )
     return [
-        run
-        for run in study.runs
-        if (subjects is None or run.subject in subjects) and (runs is None or run.run in runs)
+        run for run in study.runs if (subjects is None or run.subject in subjects) and (runs is None or run.run in runs)
     ]
 
 
@@ -172,9 +184,13 @@ def _of_names(
     for subject in names:
         table = (subjects or {}).get(subject, {})
         asked = _tables(table, "runs", path, Findings()) or runs
-        found = [run for _, run in _found(bold, root, path, subject) if run] if asked is None and "{run}" in bold else []
+        found = (
+            [run for _, run in _found(bold, root, path, subject) if run] if asked is None and "{run}" in bold else []
+        )
         if asked is None and "{run}" in bold and not found:
-            findings.error(path, f"no file in {root} fits bold ({bold}) for subject {subject}", "correct bold or subjects")
+            findings.error(
+                path, f"no file in {root} fits bold ({bold}) for subject {subject}", "correct bold or subjects"
+            )
         pairs += [(subject, run) for run in asked or found or ([] if "{run}" in bold else [ONLY_RUN])]
     return [RunFiles(subject, run) for subject, run in pairs]
 
@@ -199,9 +215,14 @@ def _run(base: RunFiles, values: Mapping[str, Any], root: Path, path: Path, find
             findings.warn(path, f"{name} lies outside of the study's folder", remedy)
         return file
 
-    changes: dict[str, Any] = {name: value for name, value in values.items() if name not in (*FILES, *OPTIONS)}
+    options = {**base.options, **{name: values[name] for name in OPTIONS if name in values}}
+    if "labels" in options:
+        options["labels"] = located(options["labels"])
+    changes: dict[str, Any] = {name: values[name] for name in TIMES if name in values}
     for name in FILES:
-        if name == "annotations" and name in values:
+        if name == "mask" and values.get(name) in COMPUTED_MASKS:
+            options[name] = values[name]
+        elif name == "annotations" and name in values:
             changes[name] = tuple(map(located, values[name]))
         elif name in values:
             changes[name] = located(values[name])
@@ -212,4 +233,4 @@ def _run(base: RunFiles, values: Mapping[str, Any], root: Path, path: Path, find
             f"the TR of {base.name} is {float(tr):g} s and its sidecar says {float(base.tr):g} s",
             "take tr out, or correct the sidecar; the file's is used",
         )
-    return replace(base, **changes, options={name: values[name] for name in OPTIONS if name in values})
+    return replace(base, **changes, options=options)

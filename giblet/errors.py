@@ -73,6 +73,10 @@ class FormatError(GibletError):
         return type(self), (self.problem, self.remedy, self.path, self.offset)
 
 
+class AnnotationError(GibletError):
+    """A file of words, scenes or events cannot be read, or contradicts itself."""
+
+
 class AlignmentError(GibletError):
     """Features, times and volumes cannot be brought together as asked."""
 

@@ -73,6 +73,10 @@ class FormatError(GibletError):
         return type(self), (self.problem, self.remedy, self.path, self.offset)
 
 
+class BoldError(GibletError):
+    """Brain data are damaged, contradict themselves, or do not fit together."""
+
+
 class AlignmentError(GibletError):
     """Features, times and volumes cannot be brought together as asked."""
 

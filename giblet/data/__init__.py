@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from giblet.data.audio import AudioProcessor
     from giblet.data.extraction import extract
+    from giblet.data.fmri import FMRIProcessor
     from giblet.data.outcome import Extraction, Reconstruction
     from giblet.data.reconstruction import reconstruct
     from giblet.data.store import FeatureStore, open_store
 
-__all__ = ["AudioProcessor", "Extraction", "FeatureStore", "Reconstruction", "extract", "open_store", "reconstruct"]
+__all__ = [
+    "AudioProcessor",
+    "Extraction",
+    "FMRIProcessor",
+    "FeatureStore",
+    "Reconstruction",
+    "extract",
+    "open_store",
+    "reconstruct",
+]
 
 _HOMES = {
     "AudioProcessor": "audio",
     "Extraction": "outcome",
+    "FMRIProcessor": "fmri",
     "FeatureStore": "store",
     "Reconstruction": "outcome",
     "extract": "extraction",

@@ -85,6 +85,10 @@ class StoreError(GibletError):
     """A store is missing, damaged, or in the way."""
 
 
+class StudyError(GibletError):
+    """The files of a study are missing, contradict each other, or cannot be told apart."""
+
+
 class ParameterError(GibletError, ValueError):
     """An argument has a value that cannot be used."""
 

@@ -64,7 +64,7 @@ def command(
     """
     if data is not None and not data.is_dir():
         raise ParameterError("there is no such folder of recordings", "check its name", data)
-    for package in ("pydantic", "yaml", "tensorboard"):
+    for package in ("pydantic", "tensorboard"):
         if importlib.util.find_spec(package) is None:
             raise ParameterError(f"training needs the package {package}", "install giblet[train]")
     overrides = [*(override or ())]

@@ -40,12 +40,15 @@ class FeatureArray:
         Names of its dimension where it has one besides TRs; else empty.
     file : str
         A .npy file in the dataset's folder, of shape (n_trs, …).
+    store : str or None
+        The store that holds it at its native rate, where it is a feature of sound.
     """
 
     name: str
     kind: str
     columns: tuple[str, ...]
     file: str
+    store: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Scan:
         Which of the dataset's stimuli was shown.
     n_trs : int
         TRs of this scan, the first ones of the stimulus' grid.
+    first_volume : int
+        Which stored volume they begin with.
     bold : str or None
         A .npy file of float32 (n_trs, n_targets); None without BOLD.
     used : str or None
@@ -98,6 +103,7 @@ class Scan:
     run: str
     stimulus: int
     n_trs: int
+    first_volume: int
     bold: str | None
     used: str | None
     targets: str | None

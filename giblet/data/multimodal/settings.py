@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from giblet.alignment.hrf import check_hrf
+from giblet.alignment import check_delays, check_hrf
 from giblet.errors import ParameterError
 from giblet.timeline import Seconds, exact, whole
 
@@ -57,6 +57,8 @@ class DatasetSettings:
         Whether each target is z-scored per subject and run.
     word_at : {"offset", "onset", "midpoint"}
         The moment of a word that counts.
+    tier, sheet : str or None
+        Of annotations, as in `giblet.annotations.read_annotations`.
     """
 
     features: tuple[str, ...] | None = None
@@ -73,14 +75,13 @@ class DatasetSettings:
     trim: tuple[int, int] = (0, 0)
     normalize_fmri: bool = True
     word_at: str = "offset"
+    tier: str | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         if self.hrf is not None:
-            check_hrf(self.hrf)
-            if self.delays:
-                raise ParameterError(
-                    "delays are given together with an HRF, which is a delay already", "leave one of them out"
-                )
+            object.__setattr__(self, "hrf", check_hrf(self.hrf))
+        object.__setattr__(self, "delays", check_delays(self.delays, self.hrf))
         if self.filter not in (None, *FILTERS):
             raise ParameterError(f"there is no filter {self.filter!r}", f"choose from {', '.join(FILTERS)}")
         if self.max_trs is not None and self.max_trs < 1:
@@ -121,7 +122,7 @@ class DatasetSettings:
             max_trs=None if max_trs is None else whole(max_trs, "max_trs"),
             hrf=hrf if apply_hrf else None,
             codes_delay=None if codes_delay is None else exact(codes_delay, "codes_delay"),
-            delays=tuple(exact(delay, "a delay") for delay in delays),
+            delays=tuple(delays),
             frame_skip=whole(frame_skip, "frame_skip"),
             trim=(start, end),
             **others,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from giblet.errors import ParameterError
 from giblet.timeline.exact import exact, whole
 
@@ -115,3 +117,28 @@ class TRGrid:
     def window(self, index: int) -> tuple[Fraction, Fraction]:
         """Return start and end of window ``index``, seconds."""
         return self.start + index * self.tr, self.start + (index + 1) * self.tr
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Starts of all windows and the end of the last, seconds: float64 (n_trs + 1,), each rounded on its own."""
+        return np.array([float(self.start + i * self.tr) for i in range(self.n_trs + 1)])
+
+    @property
+    def midpoints(self) -> np.ndarray:
+        """Middles of the windows, seconds: float64 (n_trs,)."""
+        middle = self.start + self.tr / 2
+        return np.array([float(middle + i * self.tr) for i in range(self.n_trs)])
+
+    @property
+    def volume_times(self) -> np.ndarray:
+        """Times at which the volumes were sampled, seconds: float64 (n_trs,)."""
+        first = self.start + self.sample_offset
+        return np.array([float(first + i * self.tr) for i in range(self.n_trs)])
+
+    def part(self, first: int, n_trs: int) -> TRGrid:
+        """Return the grid of ``n_trs`` windows from window ``first`` on."""
+        return TRGrid(self.tr, n_trs, self.start + first * self.tr, self.sample_offset)
+
+    def moved(self, seconds: Fraction) -> TRGrid:
+        """Return the same grid ``seconds`` later; what is cut by a grid moved back by d is delayed by d."""
+        return TRGrid(self.tr, self.n_trs, self.start + seconds, self.sample_offset)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import demo, evaluate, extract, info, reconstruct, train
+from giblet.cli import dataset, demo, evaluate, extract, info, reconstruct, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -25,6 +25,7 @@ app.command("reconstruct")(reconstruct.command)
 app.command("info")(info.command)
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
+app.add_typer(dataset.app, name="dataset")
 app.command("demo")(demo.command)
 
 # typer brings an own copy of click or uses an installed one; this is the class of all errors of usage in either.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from giblet.data.audio import AudioProcessor
+    from giblet.data.dataset import MultimodalDataset
     from giblet.data.extraction import extract
     from giblet.data.fmri import FMRIProcessor
     from giblet.data.outcome import Extraction, Reconstruction
@@ -29,6 +30,7 @@ _HOMES = {
     "Extraction": "outcome",
     "FMRIProcessor": "fmri",
     "FeatureStore": "store",
+    "MultimodalDataset": "dataset",
     "Reconstruction": "outcome",
     "extract": "extraction",
     "open_store": "store",

@@ -16,7 +16,7 @@ from giblet.alignment import support
 from giblet.data.layouts import find_study
 from giblet.data.multimodal.prepared import VERSION, Prepared, Scan, Stimulus, is_prepared, read_prepared
 from giblet.data.multimodal.scans import PlacedScan, needs_mask, place_scan, write_scan
-from giblet.data.multimodal.settings import FEATURES, DatasetSettings
+from giblet.data.multimodal.settings import FEATURES, SERVING, DatasetSettings, asked_settings
 from giblet.data.multimodal.stimuli import StimulusFiles, usual_features, write_stimulus
 from giblet.data.study import Study
 from giblet.errors import ParameterError, StoreError, StudyError
@@ -25,10 +25,6 @@ from giblet.timeline import TRGrid
 from giblet.workfolder import WorkFolder, check_place, reason
 
 log = logging.getLogger(__name__)
-
-_SERVING = ("split_by", "splits", "gap", "mode")
-"""What a study may state that decides how a dataset is served, and not what it holds."""
-
 
 def find_prepared(
     source: str | os.PathLike[str],
@@ -64,35 +60,13 @@ def find_prepared(
         _check_same(prepared, asked)
         return prepared
     study = find_study(source)
-    settings = study_settings(study, asked)
-    cache = _cache(study, cache_dir)
+    settings = asked_settings(study, asked)
+    cache = cache_of(study, cache_dir)
     name = re.sub(r"[^\w.-]+", "_", study.name)
     folder = cache / f"{name}-{dataset_key(study, settings)[:16]}"
     if is_prepared(folder):
         return read_prepared(folder)
     return build(study, settings, folder, cache / "stores", progress)
-
-
-def study_settings(study: Study, asked: Mapping[str, Any]) -> DatasetSettings:
-    """Return what was asked for, and what the study states where nothing was.
-
-    Raises
-    ------
-    ParameterError
-        If a value cannot be used.
-    """
-    stated = {name: value for name, value in study.settings.items() if name not in _SERVING}
-    if "hrf" in stated and not asked.get("delays"):
-        stated.setdefault("apply_hrf", True)
-    if asked.get("apply_hrf"):
-        stated.pop("delays", None)
-    try:
-        return DatasetSettings.asked(**{**stated, **asked})
-    except TypeError as error:
-        unknown = re.search(r"argument '(\w+)'", str(error))
-        raise ParameterError(
-            f"there is no setting {unknown[1] if unknown else error}", "see docs/datasets.md for their names"
-        ) from error
 
 
 def dataset_key(study: Study, settings: DatasetSettings) -> str:
@@ -115,7 +89,13 @@ def _stated(value: Any) -> Any:
 
 
 def build(
-    study: Study, settings: DatasetSettings, folder: Path, stores: Path, progress: Progress = SILENT
+    study: Study,
+    settings: DatasetSettings,
+    folder: Path,
+    stores: Path,
+    progress: Progress = SILENT,
+    *,
+    force: bool = False,
 ) -> Prepared:
     """Build a dataset, complete or not at all.
 
@@ -126,11 +106,13 @@ def build(
     settings : DatasetSettings
         What to make of them.
     folder : pathlib.Path
-        Where it shall lie; nothing of that name is there.
+        Where it shall lie.
     stores : pathlib.Path
         Where features at native rate are kept.
     progress : Progress
         Who watches.
+    force : bool
+        Whether to replace a dataset that lies there.
 
     Returns
     -------
@@ -152,9 +134,12 @@ def build(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with WorkFolder(folder) as work:
-            _fill(study, settings, names, work.path / folder.name, stores, progress)
+            made = work.path / "dataset"
+            _fill(study, settings, names, made, stores, progress)
+            if force and is_prepared(folder):
+                folder.rename(work.path / "replaced")
             try:
-                (work.path / folder.name).rename(folder)
+                made.rename(folder)
             except OSError:
                 # Another process may have been faster; theirs is the same.
                 if not is_prepared(folder):
@@ -187,7 +172,7 @@ def _fill(
         )
         notes += [note for note in found if note not in notes]
         stimuli.append(Stimulus(shown.name, grid, features, valid))
-    defaults = {name: study.settings[name] for name in _SERVING if name in study.settings}
+    defaults = {name: study.settings[name] for name in SERVING if name in study.settings}
     if "gap" in defaults:
         defaults["gap"] = str(defaults["gap"])
     Prepared(
@@ -283,7 +268,8 @@ def _check_same(prepared: Prepared, asked: Mapping[str, Any]) -> None:
             )
 
 
-def _cache(study: Study, asked: str | os.PathLike[str] | None) -> Path:
+def cache_of(study: Study, asked: str | os.PathLike[str] | None = None) -> Path:
+    """Return where built datasets and stores are kept: as asked, ``cache`` in the study's folder, or the user's cache."""
     if asked is not None:
         return Path(asked)
     beside = study.root / "cache"

@@ -124,7 +124,14 @@ def sources(prepared: Prepared, subjects: Sequence[str], mode: str) -> tuple[Sou
     runs: dict[str, list[int]] = {}
     for i in scans:
         runs.setdefault(prepared.scans[i].run, []).append(i)
-    return tuple(_source(prepared, tuple(together), None) for together in runs.values())
+    # A scan without any signal would pull the mean to 0.
+    signal = {run: [i for i in together if _has_signal(prepared, i)] for run, together in runs.items()}
+    return tuple(_source(prepared, tuple(signal[run] or together), None) for run, together in runs.items())
+
+
+def _has_signal(prepared: Prepared, scan: int) -> bool:
+    used = prepared.scans[scan].used
+    return used is None or bool(prepared.array(used).any())
 
 
 def _source(prepared: Prepared, scans: tuple[int, ...], subject: str | None) -> Source:

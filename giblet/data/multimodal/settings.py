@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from giblet.alignment import check_delays, check_hrf
+from giblet.codecs.catalog import as_bandwidth
 from giblet.errors import ParameterError
 from giblet.timeline import Seconds, exact, whole
+
+if TYPE_CHECKING:
+    from giblet.data.study import Study
 
 FEATURES = {
     "audio.codes": "categorical",
@@ -19,6 +24,8 @@ FEATURES = {
     "text.word_rate": "event",
 }
 """Features that samples can hold, and what kind of thing each is."""
+SERVING = ("split_by", "splits", "gap", "mode")
+"""What a study may state that decides how a dataset is served, and not what it holds."""
 FILTERS = ("mean", "lanczos", "last")
 
 
@@ -125,7 +132,7 @@ class DatasetSettings:
             delays=tuple(delays),
             frame_skip=whole(frame_skip, "frame_skip"),
             trim=(start, end),
-            **others,
+            **({**others, "bandwidth": as_bandwidth(others["bandwidth"])} if "bandwidth" in others else others),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +145,28 @@ class DatasetSettings:
         """Return the settings that `to_dict` described."""
         hrf = values["hrf"]
         return cls.asked(**{**values, "apply_hrf": hrf is not None, "hrf": hrf})
+
+
+def asked_settings(study: Study, asked: Mapping[str, Any]) -> DatasetSettings:
+    """Return what was asked for, and what the study states where nothing was.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot be used.
+    """
+    stated = {name: value for name, value in study.settings.items() if name not in SERVING}
+    if "hrf" in stated and not asked.get("delays"):
+        stated.setdefault("apply_hrf", True)
+    if asked.get("apply_hrf"):
+        stated.pop("delays", None)
+    try:
+        return DatasetSettings.asked(**{**stated, **asked})
+    except TypeError as error:
+        unknown = re.search(r"argument '(\w+)'", str(error))
+        raise ParameterError(
+            f"there is no setting {unknown[1] if unknown else error}", "see docs/datasets.md for their names"
+        ) from error
 
 
 def check_names(names: str | Iterable[str]) -> tuple[str, ...]:

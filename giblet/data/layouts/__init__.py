@@ -78,7 +78,8 @@ def find_study(
 
 
 def _in_folder(path: Path, labels: dict[str, str]) -> Study:
-    from giblet.data.layouts.bids import DESCRIPTION, Choice, read_bids
+    from giblet.data.layouts.bids import DESCRIPTION, read_bids
+    from giblet.data.layouts.bids_scans import Choice
     from giblet.data.layouts.sherlock import is_sherlock, read_sherlock
 
     if (path / DESCRIPTION).exists() or any(path.glob("sub-*/func")) or any(path.glob("sub-*/ses-*/func")):

@@ -10,7 +10,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from giblet.data.layouts.bids import Choice, read_bids
+from giblet.data.layouts.bids import read_bids
+from giblet.data.layouts.bids_scans import Choice
 from giblet.data.layouts.files import check_runs, is_inside
 from giblet.data.layouts.findings import Findings
 from giblet.data.layouts.patterns import PLACEHOLDERS, fill, find, unknown_placeholders

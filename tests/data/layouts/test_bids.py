@@ -153,6 +153,14 @@ class TestDerived:
             "space MNI152NLin2009cAsym is taken (also there: T1w, fsLR, fsaverage5)" in note for note in study.notes
         )
 
+    def test_old_derivatives_are_known_by_their_pipeline(self, derived):
+        write_json(
+            derived / "dataset_description.json", {"Name": "fMRIPrep", "PipelineDescription": {"Name": "fMRIPrep"}}
+        )
+        study = find_study(derived)
+        assert not study.problems
+        assert all(run.confounds is not None and run.stimulus is not None for run in study.runs)
+
     def test_another_space_is_chosen(self, dataset):
         study = find_study(dataset / "derivatives" / "fmriprep", space="T1w")
         assert all("space-T1w" in run.bold.name and "space-T1w" in run.mask.name for run in study.runs)

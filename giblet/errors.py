@@ -75,6 +75,8 @@ class FormatError(GibletError):
 
 class BoldError(GibletError):
     """Brain data are damaged, contradict themselves, or do not fit together."""
+
+
 class AnnotationError(GibletError):
     """A file of words, scenes or events cannot be read, or contradicts itself."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from giblet.data.audio import AudioProcessor
+    from giblet.data.dataset import MultimodalDataset
     from giblet.data.extraction import extract
     from giblet.data.fmri import FMRIProcessor
     from giblet.data.outcome import Extraction, Reconstruction
@@ -18,6 +19,7 @@ __all__ = [
     "Extraction",
     "FMRIProcessor",
     "FeatureStore",
+    "MultimodalDataset",
     "Reconstruction",
     "extract",
     "open_store",
@@ -29,6 +31,7 @@ _HOMES = {
     "Extraction": "outcome",
     "FMRIProcessor": "fmri",
     "FeatureStore": "store",
+    "MultimodalDataset": "dataset",
     "Reconstruction": "outcome",
     "extract": "extraction",
     "open_store": "store",

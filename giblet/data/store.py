@@ -14,7 +14,7 @@ from giblet.codecs import Codes, Segment, as_bandwidth
 from giblet.data.metadata import ENCODEC, MEL, SEGMENT_COLUMNS, tr_table
 from giblet.data.request import TRRequest
 from giblet.errors import CodecError, ParameterError, StoreError
-from giblet.features import KINDS, latents
+from giblet.features import KINDS, FeatureSeries, latents
 from giblet.store import open_dataset, read_manifest
 from giblet.timeline import FrameLayout, Seconds, TRGrid
 
@@ -173,6 +173,61 @@ class FeatureStore:
             name="audio.latents", attrs={"kind": KINDS["audio.latents"]},
         )  # fmt: skip
 
+    def native(
+        self, feature: str = "audio.codes", bandwidth: float | None = None
+    ) -> tuple[np.ndarray, FrameLayout, np.ndarray]:
+        """Return a feature at its own rate, with where its frames lie in time.
+
+        Parameters
+        ----------
+        feature : str
+            As in `tr_view`.
+        bandwidth : float, optional
+            Kilobits per second, at most that of the store.
+
+        Returns
+        -------
+        values : ndarray, shape (n_rows, n_frames)
+            Codes int16, latents and mel float32.
+        layout : FrameLayout
+            The grid of frames.
+        indices : ndarray of int64, shape (n_frames,)
+            Each frame's place in it.
+
+        Raises
+        ------
+        StoreError, CodecError, ParameterError
+            If the store has no such feature or bandwidth.
+        """
+        layout, indices = self._frames(feature)
+        values, _ = self._values(feature, bandwidth, len(indices))
+        return values, layout, indices
+
+    def series(self, feature: str, bandwidth: float | None = None) -> FeatureSeries:
+        """Return a feature as a series that can be filtered, convolved or delayed.
+
+        Parameters
+        ----------
+        feature, bandwidth
+            As in `native`.
+
+        Returns
+        -------
+        FeatureSeries
+            One row for each frame; where segments overlap, for each frame that stands for its time alone.
+
+        Raises
+        ------
+        StoreError, CodecError, ParameterError
+            As in `native`.
+        """
+        values, layout, indices = self.native(feature, bandwidth)
+        owned = layout.owned(indices)
+        times = layout.starts(indices[owned]) / layout.sample_rate
+        names = tuple(f"{feature}.{i}" for i in range(len(values)))
+        durations = np.full(len(times), layout.hop / layout.sample_rate)
+        return FeatureSeries(values[:, owned].T, times, names, KINDS[feature], durations)
+
     def tr_view(
         self,
         feature: str = "audio.codes",
@@ -264,16 +319,17 @@ class FeatureStore:
     def _windows(
         self, feature: str, tr: Seconds | None, start: Seconds | None, max_trs: int | None, frame_policy: str
     ) -> tuple[TRWindows, TRGrid]:
+        layout, indices = self._frames(feature)
+        grid = self._grid(tr, start, max_trs)
+        return tr_windows(layout, indices, grid, frame_policy), grid
+
+    def _frames(self, feature: str) -> tuple[FrameLayout, np.ndarray]:
         if feature not in KINDS:
             raise ParameterError(f"there is no feature {feature!r}", f"choose from {', '.join(KINDS)}")
         if feature == "audio.mel":
             mel = self._part("mel")
-            layout = FrameLayout(mel["sample_rate"], mel["hop_length"])
-            indices = np.arange(self.dataset.sizes["mel_frame"])
-        else:
-            layout, indices = self.layout, self.codes().indices
-        grid = self._grid(tr, start, max_trs)
-        return tr_windows(layout, indices, grid, frame_policy), grid
+            return FrameLayout(mel["sample_rate"], mel["hop_length"]), np.arange(self.dataset.sizes["mel_frame"])
+        return self.layout, self.codes().indices
 
     def _values(self, feature: str, bandwidth: float | None, stop: int) -> tuple[np.ndarray, str]:
         if feature == "audio.mel":

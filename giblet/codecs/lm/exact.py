@@ -31,7 +31,8 @@ READ_BITS = 16
 LIMIT = float(1 << 20)
 """Where the residual stream is cut off: 256 in real numbers."""
 
-_EXACT = 2.0**52
+# A little less than 2**53, for bounds are rounded themselves.
+_EXACT = 2.0**53 * (1 - 2.0**-20)
 _INVERSE_BITS = 30
 
 
@@ -95,7 +96,7 @@ def check_exact(largest: float) -> None:
     Raises
     ------
     CodecError
-        If it has more than 52 bits.
+        If it has more than 53 bits.
     """
     if not largest <= _EXACT:
         raise CodecError(

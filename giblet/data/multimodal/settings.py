@@ -1,0 +1,203 @@
+"""How stimulus and BOLD are brought together, as one checked value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from giblet.alignment import check_delays, check_hrf
+from giblet.codecs.catalog import as_bandwidth
+from giblet.errors import ParameterError
+from giblet.timeline import Seconds, exact, whole
+
+if TYPE_CHECKING:
+    from giblet.data.study import Study
+
+FEATURES = {
+    "audio.codes": "categorical",
+    "audio.latents": "continuous",
+    "audio.mel": "continuous",
+    "video.frames": "pictures",
+    "text.word_rate": "event",
+}
+"""Features that samples can hold, and what kind of thing each is."""
+SERVING = ("split_by", "splits", "gap", "mode")
+"""What a study may state that decides how a dataset is served, and not what it holds."""
+FILTERS = ("mean", "lanczos", "last")
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """What decides the arrays of a dataset; how they are split and served is none of its business.
+
+    Attributes
+    ----------
+    features : tuple of str or None
+        Names from `FEATURES`; None for those that the study has files for.
+    use_encodec : bool
+        Whether the sound is given as codes where `features` is None, or as a mel spectrogram.
+    codec : str
+        As in `giblet.codecs.load_codec`.
+    bandwidth : float
+        Kilobits per second.
+    tr : fractions.Fraction or None
+        Repetition time, seconds; None for that of the scans.
+    max_trs : int or None
+        At most so many TRs of each run.
+    hrf : str or None
+        Haemodynamic response that continuous features and events are convolved with (see `giblet.alignment.hrf`).
+    codes_delay : fractions.Fraction or None
+        Seconds by which codes and pictures are delayed; None for the peak of the HRF, and 0 without one.
+    delays : tuple of fractions.Fraction
+        Delays in seconds instead of an HRF; every feature is there once for each.
+    filter : {"mean", "lanczos", "last"} or None
+        How continuous features come to TRs where there is no HRF; None leaves them at their own rate, unless there are
+        delays, which need "mean".
+    frame_skip : int
+        Every so-manieth picture is taken.
+    trim : tuple of int
+        TRs left out at the beginning and at the end of each run.
+    normalize_fmri : bool
+        Whether each target is z-scored per subject and run.
+    word_at : {"offset", "onset", "midpoint"}
+        The moment of a word that counts.
+    tier, sheet : str or None
+        Of annotations, as in `giblet.annotations.read_annotations`.
+    """
+
+    features: tuple[str, ...] | None = None
+    use_encodec: bool = True
+    codec: str = "facebook/encodec_24khz"
+    bandwidth: float = 3.0
+    tr: Fraction | None = None
+    max_trs: int | None = None
+    hrf: str | None = None
+    codes_delay: Fraction | None = None
+    delays: tuple[Fraction, ...] = ()
+    filter: str | None = None
+    frame_skip: int = 2
+    trim: tuple[int, int] = (0, 0)
+    normalize_fmri: bool = True
+    word_at: str = "offset"
+    tier: str | None = None
+    sheet: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.hrf is not None:
+            object.__setattr__(self, "hrf", check_hrf(self.hrf))
+        object.__setattr__(self, "delays", check_delays(self.delays, self.hrf))
+        if self.filter not in (None, *FILTERS):
+            raise ParameterError(f"there is no filter {self.filter!r}", f"choose from {', '.join(FILTERS)}")
+        if self.max_trs is not None and self.max_trs < 1:
+            raise ParameterError(f"max_trs is {self.max_trs}", "ask for 1 or more")
+        if self.frame_skip < 1:
+            raise ParameterError(f"frame_skip is {self.frame_skip}", "give 1 for every picture, 2 for every second, …")
+        if min(self.trim) < 0:
+            raise ParameterError(f"trim is {list(self.trim)}", "give numbers of TRs, 0 or more")
+        if self.word_at not in ("offset", "onset", "midpoint"):
+            raise ParameterError(f"word_at is {self.word_at!r}", "choose offset, onset or midpoint")
+
+    @classmethod
+    def asked(
+        cls,
+        *,
+        features: str | Iterable[str] | None = None,
+        tr: Seconds | None = None,
+        max_trs: int | None = None,
+        apply_hrf: bool = False,
+        hrf: str = "spm",
+        codes_delay: Seconds | None = None,
+        delays: Iterable[Seconds] = (),
+        frame_skip: int = 2,
+        trim: Iterable[int] = (0, 0),
+        **others: Any,
+    ) -> DatasetSettings:
+        """Return the settings for values as people write them (see the class for the parameters).
+
+        Raises
+        ------
+        ParameterError
+            If a value cannot be used.
+        """
+        start, end = (whole(count, "trim") for count in trim)
+        return cls(
+            features=None if features is None else check_names(features),
+            tr=None if tr is None else exact(tr, "the TR"),
+            max_trs=None if max_trs is None else whole(max_trs, "max_trs"),
+            hrf=hrf if apply_hrf else None,
+            codes_delay=None if codes_delay is None else exact(codes_delay, "codes_delay"),
+            delays=tuple(delays),
+            frame_skip=whole(frame_skip, "frame_skip"),
+            trim=(start, end),
+            **({**others, "bandwidth": as_bandwidth(others["bandwidth"])} if "bandwidth" in others else others),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings in JSON types, times as exact text."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _plain(value) for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DatasetSettings:
+        """Return the settings that `to_dict` described."""
+        hrf = values["hrf"]
+        return cls.asked(**{**values, "apply_hrf": hrf is not None, "hrf": hrf})
+
+
+def asked_settings(study: Study, asked: Mapping[str, Any]) -> DatasetSettings:
+    """Return what was asked for, and what the study states where nothing was.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot be used.
+    """
+    stated = {name: value for name, value in study.settings.items() if name not in SERVING}
+    if "hrf" in stated and not asked.get("delays"):
+        stated.setdefault("apply_hrf", True)
+    if asked.get("apply_hrf"):
+        stated.pop("delays", None)
+    try:
+        return DatasetSettings.asked(**{**stated, **asked})
+    except TypeError as error:
+        unknown = re.search(r"argument '(\w+)'", str(error))
+        raise ParameterError(
+            f"there is no setting {unknown[1] if unknown else error}", "see docs/datasets.md for their names"
+        ) from error
+
+
+def check_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return feature names, each once, in the order of `FEATURES`.
+
+    Parameters
+    ----------
+    names : str or iterable of str
+        Names, or one text with commas between them.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or there is none.
+    """
+    wanted = {name.strip() for name in (names.split(",") if isinstance(names, str) else names)}
+    unknown = sorted(wanted - FEATURES.keys())
+    if unknown or not wanted:
+        raise ParameterError(
+            f"there is no feature {', '.join(map(repr, unknown)) or 'named'} for datasets",
+            f"choose from {', '.join(FEATURES)}",
+        )
+    return tuple(name for name in FEATURES if name in wanted)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

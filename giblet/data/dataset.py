@@ -263,7 +263,7 @@ class MultimodalDataset(Dataset[dict[str, Tensor]]):
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def get_feature_stats(self) -> dict[str, FeatureStatistics]:
-        """Return mean and standard deviation of the features over the first split, the one for training, whatever this is.
+        """Return mean and standard deviation of the features over the first split, whatever this one is.
 
         Returns
         -------

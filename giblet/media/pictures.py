@@ -73,7 +73,8 @@ class Picture:
         """
         width, height = size
         try:
-            return self.frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+            picture = self.frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+            return picture.astype(np.uint8, copy=False)
         except (av.error.FFmpegError, ValueError) as error:
             name = self.frame.format.name
             raise MediaError(f"a picture of format {name} cannot be converted", "convert it with ffmpeg") from error
@@ -284,16 +285,17 @@ def picture_duration(path: str | os.PathLike[str]) -> Fraction:
     zero = picture_start(path)
     with open_media(path) as container:
         stream = _picture(container, path)
-        rate, number = nominal_rate(stream), 0
+        rate, n_packets = nominal_rate(stream), 0
         ends: deque[Fraction] = deque(maxlen=_REORDERED)
-        for number, packet in enumerate(stored_packets(container, stream, Tally()), start=1):
+        for packet in stored_packets(container, stream, Tally()):
+            n_packets += 1
             ticks = packet.dts if packet.pts is None else packet.pts
             # What an edit list cuts off is stored and never shown.
             if ticks is not None and not packet.is_discard:
                 length = _lasting(container_time(stream, packet.duration or 0), rate)
                 ends.append(container_time(stream, ticks) + length)
     if zero is None or not ends:
-        return number / rate
+        return n_packets / rate
     return max(Fraction(0), max(ends) - zero)
 
 

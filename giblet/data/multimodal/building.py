@@ -156,7 +156,8 @@ def _fill(
     study: Study, settings: DatasetSettings, names: tuple[str, ...], folder: Path, stores: Path, progress: Progress
 ) -> None:
     folder.mkdir()
-    scans, grids, notes = [], {}, list(study.notes)
+    scans, notes = [], list(study.notes)
+    grids: dict[StimulusFiles, TRGrid] = {}
     notes += [str(problem) for problem in study.problems]
     with stage(progress, f"scans of {study.name}", None):
         for number, placed in enumerate(placed_scans(study, settings)):

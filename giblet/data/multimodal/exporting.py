@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from giblet.data.bids_export import Design, ExportedRun, Recording, bids_label, export_bids
+from giblet.data.bids_export import ExportedRun, Recording, bids_label, export_bids
+from giblet.data.design import Design
 from giblet.data.multimodal.prepared import FeatureArray, Prepared, Scan
 from giblet.data.store import open_store
 from giblet.errors import ParameterError

@@ -194,8 +194,8 @@ def split_rows(
             trs = splitting.blocks(one.n_trs, gap)[split]
         starts = np.arange(trs.start, max(trs.start, trs.stop - window + 1))
         if only_valid and len(starts):
-            whole = np.lib.stride_tricks.sliding_window_view(one.valid, window).all(axis=1)
-            starts = starts[whole[starts]]
+            windows = np.lib.stride_tricks.sliding_window_view(one.valid, window)
+            starts = starts[windows[starts].all(axis=1)]
         source.append(np.full(len(starts), i))
         first.append(starts)
     return Rows(np.concatenate(source), np.concatenate(first))

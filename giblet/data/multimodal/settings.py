@@ -129,7 +129,7 @@ class DatasetSettings:
             max_trs=None if max_trs is None else whole(max_trs, "max_trs"),
             hrf=hrf if apply_hrf else None,
             codes_delay=None if codes_delay is None else exact(codes_delay, "codes_delay"),
-            delays=tuple(delays),
+            delays=tuple(exact(delay, "a delay") for delay in delays),
             frame_skip=whole(frame_skip, "frame_skip"),
             trim=(start, end),
             **({**others, "bandwidth": as_bandwidth(others["bandwidth"])} if "bandwidth" in others else others),

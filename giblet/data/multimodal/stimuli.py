@@ -121,8 +121,9 @@ def write_stimulus(
     features = []
     for name in names:
         file = f"{prefix}.{name}.npy"
+        columns: tuple[str, ...] = ()
         if name == "video.frames":
-            columns, known = (), maker.pictures(folder / file)
+            known = maker.pictures(folder / file)
         else:
             values, columns, known = maker.array(name)
             np.save(folder / file, values)
@@ -211,8 +212,8 @@ class _Maker:
 
         if not self._stimulus.annotations:
             raise StudyError("text.word_rate needs annotations", "name them in the study", self._stimulus.name)
-        options = {"tier": self._settings.tier, "sheet": self._settings.sheet}
-        found = [read_annotations(path, **options) for path in self._stimulus.annotations]
+        tier, sheet = self._settings.tier, self._settings.sheet
+        found = [read_annotations(path, tier=tier, sheet=sheet) for path in self._stimulus.annotations]
         self.notes += [note for annotations in found for note in annotations.notes]
         return _merged([word_rate(annotations, at=self._settings.word_at) for annotations in found])
 

@@ -5,7 +5,7 @@
 synthesises a dataset of that size on disk (5.4 GB by default), then compares in one run: samples per second of
 MultimodalDataset against a TensorDataset that holds the same tensors of one subject in memory, both through a
 DataLoader without workers; opening time and memory against one pickle that holds everything, as the original project
-keeps it (of two subjects, scaled up to all); and the memory that four workers add. Memory is anonymous memory (RssAnon).
+keeps it (of two subjects, scaled up to all); and the memory that four workers add. Memory is anonymous memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rebuild the built-in codec ``tiny``: fetch its recordings, train, and write the file that ships.
+"""Rebuild the built-in codec ``tiny``: fetch its recordings, train it and its language model, write the files that ship.
 
     python data/build_tiny_codec.py WORK [--set NAME=VALUE ...]
 
@@ -9,6 +9,7 @@ and an interrupted training goes on. The settings are giblet/training/configs/ti
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
+# The language model needs fewer recordings than the codec.
+LM_PACKAGES = (
+    "speech/asterisk-core-sounds-*", "speech/festvox-ru", "speech/gcompris-sound-en", "speech/gcompris-sound-fr",
+    "music/wesnoth-1.16-music",
+)  # fmt: skip
 # What only training uses; leaving it out halves the file.
 TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
 
@@ -35,8 +41,26 @@ def main() -> None:
         [sys.executable, "-m", "giblet", "train", "tiny", "--data", recordings, "-o", run, *overrides], check=True
     )
     shrink(run / "model", result)
+    train_language_model(result, recordings, asked.work)
     size = (result / "model.safetensors").stat().st_size
     print(f"{result}: {size / 1e6:.1f} MB; measure it with giblet evaluate {result} --data FOLDER")
+
+
+def train_language_model(codec: Path, recordings: Path, work: Path) -> None:
+    """Train the language model of the finished codec, and put it into its folder."""
+    some, run = work / "lm_recordings", work / "lm_run"
+    for pattern in LM_PACKAGES:
+        for package in recordings.glob(pattern):
+            link = some / package.relative_to(recordings)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(package.resolve())
+    settings = ("run.steps=5000", "run.threads=1", "optimizer.decay=0.6")
+    overrides = [part for value in settings for part in ("--set", value)]
+    subprocess.run(
+        [sys.executable, "-m", "giblet", "train", codec, "--lm", "--data", some, "-o", run, *overrides], check=True
+    )
+    shutil.copytree(run / "model", codec / "lm", dirs_exist_ok=True)
 
 
 def shrink(model: Path, result: Path) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
                 bits += float((RANGE_BITS - np.log2(high - low)).sum())
                 n_codes += part.size
                 first += segment.n_frames
-        print(f"{bandwidth:g} kbps: {1 - bits / n_codes / full:.1%} of the bits saved, {bits / n_codes:.2f} bits a code")
+        print(f"{bandwidth:g} kbps: {1 - bits / n_codes / full:.1%} saved, {bits / n_codes:.2f} bits a code")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rebuild the built-in codec ``tiny``: fetch its recordings, train it and its language model, write the files that ship.
+"""Rebuild the built-in codec ``tiny`` and its language model: fetch recordings, train, write the files that ship.
 
     python data/build_tiny_codec.py WORK [--set NAME=VALUE ...]
 

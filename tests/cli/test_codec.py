@@ -141,6 +141,15 @@ def test_the_language_model(giblet, here):
     assert (status, "only .ecdc files are entropy coded" in err) == (2, True)
 
 
+def test_metas_language_models_are_not_downloaded(giblet, hub, here, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(here / "torch"))
+    for words, name in [([], "encodec_lm_24khz-1608e3c0.th"), (["--hq"], "encodec_lm_48khz-7add9fc3.th")]:
+        status, out, err = giblet("codec", "a.wav", "--lm", *words)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert f"{here}/torch/hub/checkpoints/{name}: the language model of this codec is not there" in err
+    assert names(here) == ["a.wav"]
+
+
 def test_an_original_nac_file_is_described_and_converted_but_not_heard(giblet, here):
     codes = np.random.default_rng(0).integers(0, 1024, 6 * 150)
     (here / "x.nac").write_bytes(b"NAC\0\0\0\0\x04\x03null" + pack(codes, 10))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.alignment import join_windows, tr_windows
@@ -39,6 +39,7 @@ def test_trs_that_divide_exactly_drop_nothing(tr, columns):
 
 
 @given(tr=TRS, n_trs=st.integers(1, 2000))
+@settings(deadline=None)
 def test_no_window_drifts(tr, n_trs):
     grid = TRGrid(tr, n_trs)
     windows = tr_windows(MONO, np.arange(int(75 * tr * n_trs) + 2), grid)

@@ -17,10 +17,12 @@ def test_the_python_blocks_run(tmp_path, monkeypatch, capsys, sample_film):
     extract(sample_film, tmp_path / "film.giblet", codec="tiny", bandwidth=3.0)
     (tmp_path / "data").symlink_to(PROJECT / "data")
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     for block in BLOCKS:
         exec(block, {})
-    assert "(10, 4, 112) int64" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "(10, 4, 112) int64" in shown
+    assert "(4, 112) (296,)" in shown
     assert (tmp_path / "decoded.wav").is_file()
 
 

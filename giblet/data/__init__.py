@@ -8,18 +8,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from giblet.data.audio import AudioProcessor
     from giblet.data.extraction import extract
+    from giblet.data.layouts import find_study
     from giblet.data.outcome import Extraction, Reconstruction
     from giblet.data.reconstruction import reconstruct
     from giblet.data.store import FeatureStore, open_store
+    from giblet.data.study import RunFiles, Study
 
-__all__ = ["AudioProcessor", "Extraction", "FeatureStore", "Reconstruction", "extract", "open_store", "reconstruct"]
+__all__ = [
+    "AudioProcessor",
+    "Extraction",
+    "FeatureStore",
+    "Reconstruction",
+    "RunFiles",
+    "Study",
+    "extract",
+    "find_study",
+    "open_store",
+    "reconstruct",
+]
 
 _HOMES = {
     "AudioProcessor": "audio",
     "Extraction": "outcome",
     "FeatureStore": "store",
     "Reconstruction": "outcome",
+    "RunFiles": "study",
+    "Study": "study",
     "extract": "extraction",
+    "find_study": "layouts",
     "open_store": "store",
     "reconstruct": "reconstruction",
 }

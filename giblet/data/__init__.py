@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from giblet.data.dataset import MultimodalDataset
     from giblet.data.extraction import extract
     from giblet.data.fmri import FMRIProcessor
+    from giblet.data.layouts import find_study
     from giblet.data.outcome import Extraction, Reconstruction
     from giblet.data.reconstruction import reconstruct
     from giblet.data.store import FeatureStore, open_store
+    from giblet.data.study import RunFiles, Study
 
 __all__ = [
     "AudioProcessor",
@@ -21,7 +23,10 @@ __all__ = [
     "FeatureStore",
     "MultimodalDataset",
     "Reconstruction",
+    "RunFiles",
+    "Study",
     "extract",
+    "find_study",
     "open_store",
     "reconstruct",
 ]
@@ -33,7 +38,10 @@ _HOMES = {
     "FeatureStore": "store",
     "MultimodalDataset": "dataset",
     "Reconstruction": "outcome",
+    "RunFiles": "study",
+    "Study": "study",
     "extract": "extraction",
+    "find_study": "layouts",
     "open_store": "store",
     "reconstruct": "reconstruction",
 }

@@ -49,10 +49,14 @@ def change_json(path: Path, **fields: object) -> None:
 def write_image(
     path: Path, shape: tuple[int, ...] = (*SHAPE, N_VOLUMES), tr: float = float(TR), unit: str = "sec"
 ) -> None:
+    """Noise around 100 for four dimensions, for three a mask of all voxels but those of the first corner's edge."""
     import nibabel
 
-    rng = np.random.default_rng(len(path.name))
-    image = nibabel.Nifti1Image(rng.standard_normal(shape).astype(np.float32) + 100, np.diag([3.0, 3.0, 3.0, 1.0]))
+    values = np.random.default_rng(len(path.name)).standard_normal(shape).astype(np.float32) + 100
+    if len(shape) == 3:
+        values = np.ones(shape, np.uint8)
+        values[0, 0] = 0
+    image = nibabel.Nifti1Image(values, np.diag([3.0, 3.0, 3.0, 1.0]))
     image.header.set_xyzt_units("mm", unit if len(shape) == 4 else None)
     if len(shape) == 4:
         image.header.set_zooms((3.0, 3.0, 3.0, tr))
@@ -68,7 +72,7 @@ def write_series(path: Path, tr: float = float(TR)) -> None:
         SeriesAxis(0, tr, N_VOLUMES, "second"),
         BrainModelAxis.from_surface(np.arange(6), 10, "CIFTI_STRUCTURE_CORTEX_LEFT"),
     )
-    image = nibabel.Cifti2Image(np.zeros((N_VOLUMES, 6), np.float32), header=axes)
+    image = nibabel.Cifti2Image(np.random.default_rng(1).random((N_VOLUMES, 6), np.float32), header=axes)
     image.nifti_header.set_intent("ConnDenseSeries")
     nibabel.save(image, path)
 

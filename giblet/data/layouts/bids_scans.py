@@ -67,7 +67,8 @@ def select_scans(layout: Any, folder: Path, choice: Choice, derived: bool, findi
         If there are none, or several versions and nothing says which.
     """
     files = layout.get(suffix="bold", extension=[*IMAGE_ENDINGS, *SURFACE_ENDINGS])
-    scans = {Path(file.path): file.entities for file in files}
+    # By the names of Choice; pybids has the others.
+    scans = {Path(file.path): {**file.entities, "resolution": file.entities.get("res")} for file in files}
     if not scans:
         raise StudyError(
             "holds no BOLD images", "name the root of a dataset with files named sub-…_bold.nii.gz", folder
@@ -121,7 +122,8 @@ def _settled(
                 f"holds its scans in several versions ({entity}: {names})", f"choose one by {entity}=", folder
             )
         others = ", ".join(sorted(name or f"no {entity}" for name in found if name != default))
-        findings.note(f"Of several versions the one of {entity} {default} is taken (also there: {others}).")
+        taken = f"with {entity} {default}" if default else f"without {entity}"
+        findings.note(f"Of several versions the one {taken} is taken (also there: {others}).")
         return {path: entities for path, entities in scans.items() if entities.get(entity) == default}
     return _narrow(scans, entity, label, folder)
 

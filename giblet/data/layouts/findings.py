@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from giblet.data.study import Problem
+from giblet.errors import printable
 
 
 class Findings:
@@ -32,5 +33,5 @@ class Findings:
 
     def note(self, text: str) -> None:
         """Add a choice, as one sentence."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if printable(text) not in self.notes:
+            self.notes.append(printable(text))

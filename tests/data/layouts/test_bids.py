@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -150,7 +149,8 @@ class TestDerived:
             # Slices of the raw scan are not those of the standard space.
             assert run.sidecar == {"RepetitionTime": TR, "StartTime": START_TIME, "SliceTimingCorrected": True}
         assert any(
-            "space MNI152NLin2009cAsym is taken (also there: T1w, fsLR, fsaverage5)" in note for note in study.notes
+            "the one with space MNI152NLin2009cAsym is taken (also there: T1w, fsLR, fsaverage5)" in note
+            for note in study.notes
         )
 
     def test_old_derivatives_are_known_by_their_pipeline(self, derived):
@@ -177,6 +177,15 @@ class TestDerived:
             assert len(study.runs) == 4
             assert all(run.bold.name.endswith(ending) and run.mask is None for run in study.runs)
             assert all(run.options == options and run.confounds is not None for run in study.runs)
+
+    def test_of_several_resolutions_the_native_one_is_taken_or_another_chosen(self, derived):
+        for path in list(derived.rglob(f"*{SPACE}*")):
+            shutil.copy(path, path.with_name(path.name.replace(SPACE, f"{SPACE}_res-2")))
+        study = find_study(derived)
+        assert not any("res-2" in run.bold.name for run in study.runs)
+        assert any("the one without resolution is taken (also there: 2)" in note for note in study.notes)
+        study = find_study(derived, resolution="2")
+        assert all("res-2" in run.bold.name and "res-2" in run.mask.name for run in study.runs)
 
     def test_several_spaces_without_the_usual_one_ask(self, derived):
         for path in derived.rglob(f"*{SPACE}*"):
@@ -293,5 +302,7 @@ def test_a_folder_of_subjects_needs_no_description(raw):
 
 def test_problems_are_plain_text(raw):
     (raw / f"{FIRST}_events.tsv").write_text("onset\tstim_file\n1\tno\x1b[31m.wav\n", encoding="utf-8")
-    assert all(str(problem).isprintable() for problem in find_study(raw).problems)
-    assert json.dumps([problem.path for problem in find_study(raw).problems])
+    (raw / f"{OTHERS[0]}_events.tsv").write_text("onset\tstim_file\nno\x1b[31m\tn/a\n", encoding="utf-8")
+    told = [str(problem) for problem in find_study(raw).problems]
+    assert sum(r"no\x1b[31m" in text for text in told) == 2
+    assert all(text.isprintable() for text in told)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from giblet.data.layouts.findings import Findings
@@ -107,6 +107,7 @@ FIELDS = [
 ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*FIELDS, "NumberOfVolumesDiscardedByScanner"]), json_values))
 def test_whatever_json_holds_is_used_or_reported(fields):
     findings = Findings()

@@ -19,14 +19,14 @@ few = settings(max_examples=25, deadline=None)
 def nilearns(series: FeatureSeries, grid: TRGrid, hrf, oversampling: int, fir_delays=None) -> np.ndarray:
     """The same by nilearn, on a clock that begins with the first volume.
 
-    Its fine grid begins a whole number of TRs before that, and times are given a tenth of a microsecond earlier, for
+    Its fine grid begins a whole number of TRs before that, and times are given a microsecond earlier, for
     nilearn leaves rows that begin on a step to rounding.
     """
     from nilearn.glm.first_level import compute_regressor
 
     zero = grid.volume_times[0]
     before = float(grid.tr) * (int((zero - series.times.min()) / float(grid.tr)) + 2)
-    condition = (series.times - zero - 1e-7, series.durations, series.values[:, 0])
+    condition = (series.times - zero - 1e-6, series.durations, series.values[:, 0])
     found, _ = compute_regressor(
         condition,
         hrf,

@@ -81,7 +81,7 @@ def convolve(series: FeatureSeries, grid: TRGrid, hrf: HRF = "spm", oversampling
         )
 
     out = weighted_rows(series.values, lowest, highest, weights)
-    return out.transpose(1, 0, 2).reshape(grid.n_trs, -1)
+    return out.transpose(1, 0, 2).reshape(grid.n_trs, len(kernels) * len(series.names))
 
 
 def convolved_names(series: FeatureSeries, hrf: HRF) -> tuple[str, ...]:

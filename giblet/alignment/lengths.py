@@ -56,7 +56,7 @@ def reconcile(
     if volumes < grid.n_trs:
         report.append(f"The scan has {_volumes(volumes)} where {grid.n_trs} were expected.")
     elif volumes > grid.n_trs:
-        report.append(f"{_volumes(volumes - grid.n_trs)} at the end were not asked for and are left out.")
+        report.append(_left_out(volumes - grid.n_trs, "end", "no more were expected"))
     before = _ceil(-grid.start / tr - _ROUNDING / tr)
     after = int((duration - grid.start + _ROUNDING) // tr)
     first, stop = max(0, before), min(there, after)
@@ -68,21 +68,24 @@ def reconcile(
             "correct the onset of the stimulus, or trim less",
         )
     if first:
-        report.append(f"{_volumes(first)} at the beginning are left out: the stimulus does not cover them yet.")
+        report.append(_left_out(first, "beginning", "the stimulus had not begun"))
     if there > stop:
-        report.append(f"{_volumes(there - stop)} at the end are left out: the stimulus covers them no longer.")
+        report.append(_left_out(there - stop, "end", "the stimulus was over"))
     unseen = duration - (grid.start + there * tr)
     if unseen >= tr:
         report.append(f"The stimulus goes on for {float(unseen):g} s after the last volume; nothing is known of that.")
     if grid.start > 0:
         report.append(f"The stimulus began {float(grid.start):g} s before the first volume.")
-    if head or tail:
-        report.append(f"{_volumes(head)} at the beginning and {tail} at the end are left out, as asked.")
+    report += [_left_out(count, at, "as asked") for count, at in ((head, "beginning"), (tail, "end")) if count]
     return grid.part(first + head, stop - tail - first - head), tuple(report)
 
 
 def _ceil(number: Fraction) -> int:
     return -(-number.numerator // number.denominator)
+
+
+def _left_out(count: int, at: str, why: str) -> str:
+    return f"{_volumes(count)} at the {at} {'is' if count == 1 else 'are'} left out: {why}."
 
 
 def _volumes(count: int) -> str:

@@ -42,3 +42,20 @@ def test_an_hour_of_decimal_trs_does_not_drift():
 def test_impossible_grids_are_refused(tr, n_trs):
     with pytest.raises(ParameterError):
         TRGrid(tr, n_trs)
+
+
+def test_times_of_an_hour_are_rounded_once_and_do_not_drift():
+    grid = TRGrid("4/3", 2700, "-1/3", "2/3")
+    assert grid.edges.shape == (2701,)
+    assert grid.edges[[0, 1, 2700]].tolist() == [-1 / 3, 1, 3599 + 2 / 3]
+    assert grid.midpoints[[0, 2699]].tolist() == [1 / 3, 3599.0]
+    assert grid.volume_times.tolist() == grid.midpoints.tolist()
+
+
+@given(tr=TRS, start=st.fractions(min_value=-50, max_value=50, max_denominator=1000), first=st.integers(0, 50))
+def test_a_part_has_the_windows_of_the_whole(tr, start, first):
+    grid = TRGrid(tr, 60, start, tr / 2)
+    part = grid.part(first, 60 - first)
+    assert [part.window(i) for i in range(60 - first)] == [grid.window(i) for i in range(first, 60)]
+    assert part.volume_times.tolist() == grid.volume_times[first:].tolist()
+    assert grid.moved(-first * tr).part(first, 10) == grid.part(0, 10)

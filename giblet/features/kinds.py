@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from giblet.errors import ParameterError
 
@@ -10,13 +10,15 @@ from giblet.errors import ParameterError
 KINDS = {"audio.codes": "categorical", "audio.latents": "continuous", "audio.mel": "continuous"}
 
 
-def check_features(names: str | Iterable[str]) -> tuple[str, ...]:
+def check_features(names: str | Iterable[str], known: Mapping[str, str] = KINDS) -> tuple[str, ...]:
     """Return feature names, each once and in a fixed order.
 
     Parameters
     ----------
     names : str or iterable of str
         Names, or one text with commas between them.
+    known : mapping of str to str
+        Names that there are, in their order.
 
     Returns
     -------
@@ -31,10 +33,10 @@ def check_features(names: str | Iterable[str]) -> tuple[str, ...]:
     try:
         wanted = {str(name).strip() for name in (names.split(",") if isinstance(names, str) else names)}
     except TypeError:
-        raise ParameterError(f"features are {names!r}", f"choose from {', '.join(KINDS)}") from None
-    unknown = sorted(wanted - KINDS.keys())
+        raise ParameterError(f"features are {names!r}", f"choose from {', '.join(known)}") from None
+    unknown = sorted(wanted - known.keys())
     if unknown or not wanted:
         raise ParameterError(
-            f"there is no feature {', '.join(map(repr, unknown)) or 'named'}", f"choose from {', '.join(KINDS)}"
+            f"there is no feature {', '.join(map(repr, unknown)) or 'named'}", f"choose from {', '.join(known)}"
         )
-    return tuple(name for name in KINDS if name in wanted)
+    return tuple(name for name in known if name in wanted)

@@ -16,7 +16,7 @@ from giblet.alignment import support
 from giblet.data.layouts import find_study
 from giblet.data.multimodal.prepared import VERSION, Prepared, Scan, Stimulus, is_prepared, read_prepared
 from giblet.data.multimodal.scans import PlacedScan, needs_mask, place_scan, write_scan
-from giblet.data.multimodal.settings import FEATURES, SERVING, DatasetSettings, asked_settings
+from giblet.data.multimodal.settings import FEATURES, SERVING, DatasetSettings, asked_settings, checked_settings
 from giblet.data.multimodal.stimuli import StimulusFiles, usual_features, write_stimulus
 from giblet.data.study import Study
 from giblet.errors import ParameterError, StoreError, StudyError
@@ -61,6 +61,7 @@ def find_prepared(
         _check_same(prepared, asked)
         return prepared
     study = find_study(source)
+    study.raise_errors()
     settings = asked_settings(study, asked)
     cache = cache_of(study, cache_dir)
     name = re.sub(r"[^\w.-]+", "_", study.name)
@@ -265,19 +266,19 @@ def check_targets(first: PlacedScan, placed: PlacedScan) -> None:
 
 def _check_same(prepared: Prepared, asked: Mapping[str, Any]) -> None:
     """Refuse to serve a dataset that was built otherwise than asked for."""
-    was = prepared.settings.to_dict()
-    if "apply_hrf" in asked:
-        was["apply_hrf"] = prepared.settings.hrf is not None
-    try:
-        wanted = DatasetSettings.asked(**asked).to_dict() | {"apply_hrf": asked.get("apply_hrf")}
-    except TypeError:
-        wanted = dict(asked)
+    was = prepared.settings.to_dict() | {
+        "apply_hrf": prepared.settings.hrf is not None,
+        # What was left open then is settled by now.
+        "features": [feature.name for feature in prepared.stimuli[0].features],
+        "tr": str(prepared.stimuli[0].grid.tr),
+    }
+    wanted = checked_settings(asked).to_dict() | {"apply_hrf": asked.get("apply_hrf")}
+    if asked.get("apply_hrf") is False:
+        wanted["hrf"] = was["hrf"]
     for name in asked:
-        if name == "hrf" and not asked.get("apply_hrf", True):
-            continue
-        if wanted.get(name) != was.get(name):
+        if wanted[name] != was[name]:
             raise ParameterError(
-                f"it was built with {name} {was.get(name)!r}, and {wanted.get(name)!r} is asked for",
+                f"it was built with {name} {was[name]!r}, and {wanted[name]!r} is asked for",
                 "build it again from its study, or leave this out",
                 prepared.folder,
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from giblet.alignment import check_delays, check_hrf
 from giblet.codecs.catalog import as_bandwidth
 from giblet.errors import ParameterError
+from giblet.features.kinds import check_features
 from giblet.timeline import Seconds, exact, whole
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class DatasetSettings:
         """
         start, end = (whole(count, "trim") for count in trim)
         return cls(
-            features=None if features is None else check_names(features),
+            features=None if features is None else check_features(features, FEATURES),
             tr=None if tr is None else exact(tr, "the TR"),
             max_trs=None if max_trs is None else whole(max_trs, "max_trs"),
             hrf=hrf if apply_hrf else None,
@@ -160,41 +161,24 @@ def asked_settings(study: Study, asked: Mapping[str, Any]) -> DatasetSettings:
         stated.setdefault("apply_hrf", True)
     if asked.get("apply_hrf"):
         stated.pop("delays", None)
-    try:
-        return DatasetSettings.asked(**{**stated, **asked})
-    except TypeError as error:
-        unknown = re.search(r"argument '(\w+)'", str(error))
-        raise ParameterError(
-            f"there is no setting {unknown[1] if unknown else error}", "see docs/datasets.md for their names"
-        ) from error
+    return checked_settings({**stated, **asked})
 
 
-def check_names(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Return feature names, each once, in the order of `FEATURES`.
-
-    Parameters
-    ----------
-    names : str or iterable of str
-        Names, or one text with commas between them.
-
-    Returns
-    -------
-    tuple of str
-        The names.
+def checked_settings(asked: Mapping[str, Any]) -> DatasetSettings:
+    """Return the settings for values by name, as `DatasetSettings.asked` does.
 
     Raises
     ------
     ParameterError
-        If a name is unknown or there is none.
+        If a value cannot be used, or there is no such setting.
     """
-    wanted = {name.strip() for name in (names.split(",") if isinstance(names, str) else names)}
-    unknown = sorted(wanted - FEATURES.keys())
-    if unknown or not wanted:
-        raise ParameterError(
-            f"there is no feature {', '.join(map(repr, unknown)) or 'named'} for datasets",
-            f"choose from {', '.join(FEATURES)}",
-        )
-    return tuple(name for name in FEATURES if name in wanted)
+    try:
+        return DatasetSettings.asked(**asked)
+    except TypeError as error:
+        unknown = re.search(r"argument '(\w+)'", str(error))
+        if unknown is None:
+            raise
+        raise ParameterError(f"there is no setting {unknown[1]}", "see docs/datasets.md for their names") from error
 
 
 def _plain(value: Any) -> Any:

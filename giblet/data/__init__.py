@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from giblet.data.reconstruction import reconstruct
     from giblet.data.store import FeatureStore, open_store
     from giblet.data.study import RunFiles, Study
+    from giblet.data.text import TextProcessor
+    from giblet.data.video import VideoProcessor
 
 __all__ = [
     "AudioProcessor",
@@ -25,6 +27,8 @@ __all__ = [
     "Reconstruction",
     "RunFiles",
     "Study",
+    "TextProcessor",
+    "VideoProcessor",
     "extract",
     "find_study",
     "open_store",
@@ -40,6 +44,8 @@ _HOMES = {
     "Reconstruction": "outcome",
     "RunFiles": "study",
     "Study": "study",
+    "TextProcessor": "text",
+    "VideoProcessor": "video",
     "extract": "extraction",
     "find_study": "layouts",
     "open_store": "store",

@@ -177,42 +177,49 @@ class MultimodalDataset(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
-        number, first = int(self._rows.source[index]), int(self._rows.first[index])
-        trs: TRs = first if self.window == 1 else slice(first, first + self.window)
-        return {name: torch.from_numpy(value) for name, value in self._values(number, trs).items()}
+        return self._sample(index, copy=True)
 
-    def _values(self, number: int, trs: TRs) -> dict[str, np.ndarray]:
-        """Return arrays of their own of some TRs of a source."""
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:
+        # What a DataLoader calls: it copies samples into a batch at once, so that they need no memory of their own.
+        return [self._sample(index, copy=False) for index in indices]
+
+    def _sample(self, index: int, *, copy: bool) -> dict[str, Tensor]:
+        number, first = int(self._rows.source[index]), int(self._rows.first[index])
+        trs: int | slice = first if self.window == 1 else slice(first, first + self.window)
+        return {name: torch.from_numpy(value) for name, value in self._values(number, trs, copy=copy).items()}
+
+    def _values(self, number: int, trs: TRs, *, copy: bool = True) -> dict[str, np.ndarray]:
+        """Return arrays of some TRs of a source; without ``copy`` perhaps views of the dataset."""
         source = self._sources[number]
         stimulus = self._prepared.stimuli[source.stimulus]
-        values = {}
-        for feature in stimulus.features:
-            values[self._keys[feature.name]] = self._feature(feature, trs)
+        values = {self._keys[feature.name]: self._feature(feature, trs, copy) for feature in stimulus.features}
         if self._prepared.scans[source.scans[0]].bold is not None:
-            values["fmri"] = self._bold(source, trs)
-        index = np.arange(source.n_trs)[trs]
-        grid = stimulus.grid
-        same = np.ones_like(index)
-        values["subject_id"] = same * (-1 if source.subject is None else self.subjects.index(source.subject))
-        values["run"] = same * self.runs.index(source.run)
+            values["fmri"] = self._bold(source, trs, copy)
+        index = np.arange(trs.start, trs.stop) if isinstance(trs, slice) else np.asarray(trs)
+        subject = -1 if source.subject is None else self.subjects.index(source.subject)
+        values["subject_id"] = np.full(index.shape, subject)
+        values["run"] = np.full(index.shape, self.runs.index(source.run))
         values["tr_index"] = index
-        values["time"] = np.asarray(float(grid.start) + index * float(grid.tr))
-        values["valid"] = source.valid[trs]
-        return {name: np.asarray(value) for name, value in values.items()}
+        values["time"] = np.asarray(float(stimulus.grid.start) + index * float(stimulus.grid.tr))
+        values["valid"] = np.array(source.valid[trs])
+        return values
 
-    def _feature(self, feature: FeatureArray, trs: TRs) -> np.ndarray:
-        values = self._mapped(feature.file)[trs]
+    def _feature(self, feature: FeatureArray, trs: TRs, copy: bool) -> np.ndarray:
+        whole = self._mapped(feature.file)
+        values = whole[trs]
         if feature.kind == "categorical":
             return values.astype(np.int64)
         scaling = self._scaling.get(feature.name)
         if scaling is None:
-            return np.array(values)
+            return np.array(values) if copy else values
         # Raw features end with their frames.
-        spread = (Ellipsis, None) if self._mapped(feature.file).ndim == 3 else Ellipsis
+        spread = (Ellipsis, None) if whole.ndim == 3 else Ellipsis
         return (values - scaling.mean[spread]) / scaling.std[spread]
 
-    def _bold(self, source: Source, trs: TRs) -> np.ndarray:
+    def _bold(self, source: Source, trs: TRs, copy: bool) -> np.ndarray:
         files = [self._prepared.scans[scan].bold or "" for scan in source.scans]
+        if len(files) == 1 and not copy:
+            return self._mapped(files[0])[trs]
         total = np.array(self._mapped(files[0])[trs])
         for file in files[1:]:
             total += self._mapped(file)[trs]

@@ -22,7 +22,7 @@ from giblet.timeline import TRGrid
 def test_the_volumes_that_stay_are_those_the_stimulus_covers(tr, start, n_volumes, duration, trim):
     grid = TRGrid(tr, n_volumes, start, tr / 2)
     common = [i for i in range(n_volumes) if grid.window(i)[0] >= 0 and grid.window(i)[1] <= duration]
-    common = common[trim[0] : len(common) - trim[1]]
+    common = common[trim[0] : max(0, len(common) - trim[1])]
     if not common:
         with pytest.raises(AlignmentError, match="no volume is left"):
             reconcile(grid, duration, n_volumes, trim)

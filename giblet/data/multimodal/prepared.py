@@ -145,7 +145,7 @@ class Prepared:
     notes: tuple[str, ...]
 
     def array(self, file: str) -> np.ndarray:
-        """Map an array of the dataset into memory, not to be written to.
+        """Map an array of the dataset into memory.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ class Prepared:
         Returns
         -------
         ndarray
-            Read where it is needed, and shared by all processes.
+            Read where it is needed, and shared by all processes; the file stays what it is whatever is done to it.
 
         Raises
         ------
@@ -163,7 +163,8 @@ class Prepared:
             If it is missing or damaged.
         """
         try:
-            return np.load(self.folder / file, mmap_mode="r", allow_pickle=False)
+            # Copy on write, for torch does not ask whether it may write. A plain array is quicker to index.
+            return np.asarray(np.load(self.folder / file, mmap_mode="c", allow_pickle=False))
         except (OSError, ValueError, EOFError) as error:
             raise StoreError(f"its array {file} is missing or damaged", _MAKE_AGAIN, self.folder) from error
 

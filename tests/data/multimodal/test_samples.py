@@ -170,6 +170,15 @@ def test_a_sample_can_be_changed_without_changing_the_dataset(dataset):
     assert ds[0]["fmri"].abs().sum() > 0
 
 
+def test_batches_are_the_samples_and_own_their_memory(dataset):
+    ds = dataset()
+    batch = next(iter(DataLoader(ds, batch_size=8)))
+    for name, values in batch.items():
+        assert torch.equal(values, torch.stack([ds[i][name] for i in range(8)]))
+        values.zero_()
+    assert ds[0]["fmri"].abs().sum() > 0
+
+
 def test_statistics_are_those_of_the_training_split_alone(dataset):
     ds = dataset(split="test", gap=0, features="audio.latents")
     found = ds.get_feature_stats()["audio.latents"]

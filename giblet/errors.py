@@ -97,6 +97,25 @@ class ParameterError(GibletError, ValueError):
     """An argument has a value that cannot be used."""
 
 
+class MissingExtraError(GibletError):
+    """A package is not installed that one of giblet's extras brings.
+
+    Parameters
+    ----------
+    what : str
+        What needs it.
+    extra : str
+        Name of the extra.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.what, self.extra = what, extra
+        super().__init__(f"{what} needs packages that are not installed", f"pip install 'giblet[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:  # type: ignore[override]
+        return type(self), (self.what, self.extra)
+
+
 def printable(name: str) -> str:
     """Return ``name`` on one line, control characters escaped.
 

@@ -1,7 +1,27 @@
 """Features at their native rate."""
 
+from giblet.features.asking import FeatureRequest, ask_features
 from giblet.features.kinds import KINDS, check_features
 from giblet.features.latents import latents
+from giblet.features.registry import ENTRY_POINTS, Feature, known_features
 from giblet.features.series import ON_A_BOUNDARY, SERIES_KINDS, FeatureSeries
+from giblet.features.streams import FeatureContext, Output, PictureFeature, SoundFeature, WordFeature
 
-__all__ = ["KINDS", "ON_A_BOUNDARY", "SERIES_KINDS", "FeatureSeries", "check_features", "latents"]
+__all__ = [
+    "ENTRY_POINTS",
+    "KINDS",
+    "ON_A_BOUNDARY",
+    "SERIES_KINDS",
+    "Feature",
+    "FeatureContext",
+    "FeatureRequest",
+    "FeatureSeries",
+    "Output",
+    "PictureFeature",
+    "SoundFeature",
+    "WordFeature",
+    "ask_features",
+    "check_features",
+    "known_features",
+    "latents",
+]

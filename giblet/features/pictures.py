@@ -8,13 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from giblet.errors import MediaError, ParameterError
-from giblet.media.pictures import Picture, PictureReader
+from giblet.errors import ParameterError
+from giblet.media.pictures import PictureReader
+from giblet.media.sampling import Shown
 from giblet.timeline import TRGrid, whole
-
-# Seconds. Containers round time stamps, Matroska to whole milliseconds; a picture that begins so shortly after a moment
-# counts as shown.
-ROUNDING = Fraction(1, 2000)
 
 
 class TRFrames:
@@ -83,15 +80,15 @@ class TRFrames:
             If no picture can be decoded, or time stamps jump by more than an hour.
         """
         with self.reader:
-            shown = _Shown(self.reader, self.size)
+            shown = Shown(self.reader)
             for index in range(self.grid.n_trs):
                 frames, valid = np.zeros(self.shape[1:], np.uint8), True
                 for frame, moment in zip(frames, self._moments(index), strict=True):
-                    picture = shown.at(moment)
-                    if picture is None:
-                        valid = False
+                    shown.move(moment)
+                    if shown.is_shown:
+                        frame[:] = shown.rgb(self.size)
                     else:
-                        frame[:] = picture
+                        valid = False
                 yield frames, valid
 
     def _moments(self, index: int) -> list[Fraction]:
@@ -126,31 +123,6 @@ class TRFrames:
         for index, (frames, whole_tr) in enumerate(self):
             out[index], valid[index] = frames, whole_tr
         return valid
-
-
-class _Shown:
-    """What a film shows at moments that ascend."""
-
-    def __init__(self, reader: PictureReader, size: tuple[int, int]) -> None:
-        self._reader = reader
-        self._size = size
-        self._pictures = iter(reader)
-        self._current: Picture | None = None
-        self._next: Picture | None = next(self._pictures, None)
-        self._rgb: np.ndarray | None = None
-
-    def at(self, moment: Fraction) -> np.ndarray | None:
-        """Return the picture that is shown at a moment, scaled; None before the first and after the last."""
-        while self._next is not None and self._next.time <= moment + ROUNDING:
-            self._current, self._next, self._rgb = self._next, next(self._pictures, None), None
-        if self._current is None or (self._reader.ended is not None and moment >= self._reader.ended):
-            return None
-        if self._rgb is None:
-            try:
-                self._rgb = self._current.rgb(self._size)
-            except MediaError as error:
-                raise MediaError(error.problem, error.remedy, self._reader.path) from error
-        return self._rgb
 
 
 def frames_per_tr(

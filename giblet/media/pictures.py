@@ -53,8 +53,19 @@ class Picture:
     duration: Fraction
     frame: VideoFrame
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as the picture is watched, pixels."""
+        width, height = self.frame.width, self.frame.height
+        return (height, width) if self._quarter_turns % 2 else (width, height)
+
+    @property
+    def _quarter_turns(self) -> int:
+        """How often players turn the picture counterclockwise by 90 degrees, as telephones ask them to."""
+        return round(self.frame.rotation / 90) % 4
+
     def rgb(self, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        """Return the picture in red, green and blue, stretched to a size whatever its aspect.
+        """Return the picture in red, green and blue, turned as it is watched and stretched whatever its aspect.
 
         Parameters
         ----------
@@ -71,10 +82,10 @@ class Picture:
         MediaError
             If its colours are of a kind that cannot be converted.
         """
-        width, height = size
+        width, height = reversed(size) if self._quarter_turns % 2 else size
         try:
             picture = self.frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
-            return picture.astype(np.uint8, copy=False)
+            return np.ascontiguousarray(np.rot90(picture.astype(np.uint8, copy=False), self._quarter_turns))
         except (av.error.FFmpegError, ValueError) as error:
             name = self.frame.format.name
             raise MediaError(f"a picture of format {name} cannot be converted", "convert it with ffmpeg") from error

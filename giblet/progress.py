@@ -27,6 +27,9 @@ class Progress(Protocol):
     def end(self) -> None:
         """Close the stage, finished or not."""
 
+    def beside(self) -> Progress:
+        """Return a watcher of work that is done at the same time."""
+
 
 class Silent:
     """A watcher that shows nothing, the default of every function."""
@@ -39,6 +42,10 @@ class Silent:
 
     def end(self) -> None:
         """Do nothing."""
+
+    def beside(self) -> Silent:
+        """Return this one."""
+        return self
 
 
 SILENT = Silent()

@@ -6,11 +6,16 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 from fabricate import STEREO_CONFIG, random_encodec
 
 # As the command line does: threads that wait by spinning are slow on a busy machine. Read when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("giblet", deadline=None)
+hypothesis.settings.load_profile("giblet")
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from giblet.cli.closing import closing_line
 from giblet.cli.options import Bandwidth, Codec, Device, Force, Verbose, as_count
 from giblet.cli.progress import Bar
-from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError, printable
-
-if TYPE_CHECKING:
-    from giblet.data import Extraction
+from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError
 
 
 def command(
@@ -33,9 +30,15 @@ def command(
     tr: Annotated[str, typer.Option(help="Repetition time, seconds; also a fraction such as 4/3.")] = "1.5",
     codec: Codec = "facebook/encodec_24khz",
     bandwidth: Bandwidth = "3",
-    features: Annotated[str, typer.Option(help="audio.codes, audio.latents, audio.mel; several with commas.")] = (
-        "audio.codes"
-    ),
+    features: Annotated[
+        str, typer.Option(help="What to extract, several with commas; giblet features lists what there is.")
+    ] = "audio.codes",
+    annotations: Annotated[
+        list[Path] | None,
+        typer.Option(help="The film's words, for features of text; may be repeated.", show_default=False),
+    ] = None,
+    tier: Annotated[str | None, typer.Option(help="Tier of a TextGrid.", show_default=False)] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.", show_default=False)] = None,
     device: Device = "auto",
     max_trs: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="At most so many TRs.", show_default=False)
@@ -61,17 +64,15 @@ def command(
     """
     from giblet.data.checks import check_file, check_settings
     from giblet.data.request import TRRequest
-    from giblet.features import check_features
 
     # Whatever is wrong with the names or is wrong for every film is said once, before any work.
     films = list(dict.fromkeys(films))
     stores = _stores(films, output)
     trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
     request = TRRequest.asked(tr=tr, start=start, max_trs=trs, incomplete=incomplete, partial=partial)
-    names = check_features(features)
     if _complain(films, check_file):
         raise typer.Exit(2)
-    kbps, _ = check_settings(names, request, codec, bandwidth, device)
+    kbps, _ = check_settings(features, request, codec, bandwidth, device)
 
     from giblet.data.extraction import extract
 
@@ -79,8 +80,9 @@ def command(
         store = stores[film]
         with Bar() as bar:
             done = extract(
-                film, store, tr=tr, codec=codec, bandwidth=kbps, features=names, device=device, max_trs=trs,
-                start=start, audio_track=track, incomplete=incomplete, partial=partial, force=force, progress=bar,
+                film, store, tr=tr, codec=codec, bandwidth=kbps, features=features, annotations=annotations or (),
+                tier=tier, sheet=sheet, device=device, max_trs=trs, start=start, audio_track=track,
+                incomplete=incomplete, partial=partial, force=force, progress=bar,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps({"store": str(store), "hit": done.hit, **done.provenance}))
@@ -121,104 +123,3 @@ def _stores(films: Sequence[Path], output: Path) -> dict[Path, Path]:
                 f"several of the films are named {name}", "extract them one by one, each to its own output", film
             )
     return {film: output / name for film, name in zip(films, names, strict=True)}
-
-
-def closing_line(film: Path, done: Extraction, speed: float) -> str:
-    """Say what an extraction gave.
-
-    Parameters
-    ----------
-    film : Path
-        The film.
-    done : Extraction
-        The result.
-    speed : float
-        Seconds of film per second.
-
-    Returns
-    -------
-    str
-        Shape, duration, offset and gaps, frames per TR, what is missing, left out or skipped, each where there is one.
-    """
-    about = done.provenance
-    sound, view = about["sound"], about["view"]
-    tr = Fraction(view["tr"])
-    parts = [f"{printable(film.name)} → {printable(str(done.path))}"]
-    series = _series(done)
-    for rate, features in series.items():
-        frames = rate * tr
-        shapes = " and ".join(f"{name} {(about['n_trs'], rows, int(frames))}" for name, rows in features.items())
-        spare = "" if frames.denominator == 1 else f" ({float(frames):g} on average, the odd one dropped)"
-        parts.append(f"{shapes} at TR {float(tr):g} s, {int(frames)} frames per TR{spare}")
-    parts.append(f"{sound['duration']:.3f} s of sound")
-    parts.append(
-        f"sound {_signed(sound['offset'])} the first picture" if sound["picture_start"] is not None else "no picture"
-    )
-    gaps = sound["gaps"]
-    parts.append(f"{_counted(len(gaps), 'gap')} mended ({listed_gaps(gaps)})" if gaps else "no gaps")
-    if sound["n_tracks"] > 1:
-        parts.append(f"track {sound['track']} of {sound['n_tracks']} (--audio-track chooses)")
-    if sound["source_channels"] > 2:
-        parts.append(f"{sound['source_channels']} channels mixed down")
-    parts += [
-        f"{_counted(number, f'{kind} packet')} skipped"
-        for number, kind in ((done.empty_packets, "empty"), (done.corrupt_packets, "damaged"))
-        if number
-    ]
-    if done.missing:
-        parts.append(
-            f"{done.missing:.2f} s ({done.missing / tr:.1f} TRs) of the {sound['announced_duration']:.2f} s that the "
-            "file announces are missing"
-        )
-    frame = 1 / min(series)
-    if done.unused > frame:
-        parts.append(f"the last {done.unused:.2f} s are no full TR and left out (--incomplete pad keeps them)")
-    if done.padding > frame:
-        parts.append(f"the last TR ends with {done.padding:.2f} s of silence")
-    parts.append("was there already" if done.hit else f"{speed:.0f} × real time")
-    return "; ".join(parts)
-
-
-def _series(done: Extraction) -> dict[Fraction, dict[str, int]]:
-    """Return the features and their numbers of rows, by frames per second."""
-    from giblet.store import read_manifest
-
-    about = done.provenance
-    series = {}
-    if "codec" in about:
-        codec = about["codec"]
-        features = {"codes": codec["codebooks"][f"{codec['bandwidth']:g}"]}
-        if done.has_latents:
-            features["latents"] = read_manifest(done.path)["arrays"]["latents"]["shape"][1]
-        series[Fraction(codec["sample_rate"], codec["hop"])] = features
-    if "mel" in about:
-        mel = about["mel"]
-        series[Fraction(mel["sample_rate"], mel["hop_length"])] = {"mel": mel["n_mels"]}
-    return series
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _signed(offset: float) -> str:
-    if not offset:
-        return "starts with"
-    return f"starts {abs(offset) * 1000:.1f} ms {'after' if offset > 0 else 'before'}"
-
-
-def listed_gaps(gaps: Sequence[Sequence[float]]) -> str:
-    """Return where a sound was moved, in words.
-
-    Parameters
-    ----------
-    gaps : sequence of (float, float)
-        Film time and size of each correction, seconds, as `giblet.media.ClockReport` has them.
-
-    Returns
-    -------
-    str
-        The first five of them.
-    """
-    listed = ", ".join(f"{seconds:+.3f} s at {at:.2f} s" for at, seconds in gaps[:5])
-    return f"{listed}, …" if len(gaps) > 5 else listed

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from giblet.cli.extract import listed_gaps
+from giblet.cli.closing import listed_gaps
 from giblet.cli.options import Json, Verbose
 from giblet.errors import CodecError, MediaError, printable
 

@@ -8,38 +8,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
 
 class Bar:
     """A `giblet.progress.Progress` on standard error, drawn where that is a terminal.
 
-    Attributes
+    Parameters
     ----------
-    seconds_done : float
-        Seconds of film done in the last stage.
-    seconds_taken : float
-        Seconds that the last stage took.
+    shown_in : rich.progress.Progress, optional
+        Where it is drawn, for a bar beside another.
     """
 
-    def __init__(self) -> None:
-        # Late, for commands that end with an error draw nothing.
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[speed]:>5.0f} × real time"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
+    def __init__(self, shown_in: Progress | None = None) -> None:
+        self._bar = _drawing() if shown_in is None else shown_in
         self._task: TaskID | None = None
-        self._began = 0.0
-        self.seconds_done = 0.0
-        self.seconds_taken = 0.0
+        self._began = self._ended = 0.0
+        self._done = 0.0
+        self._beside: list[Bar] = []
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -52,25 +38,51 @@ class Bar:
 
     @property
     def speed(self) -> float:
-        """Seconds of film per second, of the last stage."""
-        return self.seconds_done / max(self.seconds_taken, 1e-9)
+        """Seconds of film per second: of the last stage, or of all together where some went on at the same time."""
+        stages = [bar for bar in (self, *self._beside) if bar._began]
+        if not stages:
+            return 0.0
+        taken = max(bar._ended for bar in stages) - min(bar._began for bar in stages)
+        return max(bar._done for bar in stages) / max(taken, 1e-9)
 
     def begin(self, stage: str, total: float | None) -> None:
         """Start a stage."""
         self._task = self._bar.add_task(stage, total=total, speed=0.0)
-        self._began = time.perf_counter()
-        self.seconds_done = self.seconds_taken = 0.0
+        self._began = self._ended = time.perf_counter()
+        self._done = 0.0
 
     def advance(self, seconds: float) -> None:
         """Report that ``seconds`` more of the film are done."""
-        self.seconds_done += seconds
-        self.seconds_taken = time.perf_counter() - self._began
+        self._done += seconds
+        self._ended = time.perf_counter()
         if self._task is not None:
-            self._bar.update(self._task, advance=seconds, speed=self.speed)
+            self._bar.update(self._task, advance=seconds, speed=self._done / max(self._ended - self._began, 1e-9))
 
     def end(self) -> None:
         """Close the stage."""
-        self.seconds_taken = time.perf_counter() - self._began
+        self._ended = time.perf_counter()
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+
+    def beside(self) -> Bar:
+        """Return another bar, drawn below."""
+        bar = Bar(self._bar)
+        self._beside.append(bar)
+        return bar
+
+
+def _drawing() -> Progress:
+    # Late, for commands that end with an error draw nothing.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[speed]:>5.0f} × real time"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from giblet.codecs import CodecSpec, as_bandwidth, find_codec
 from giblet.codecs.loading import check_device
 from giblet.data.request import TRRequest
 from giblet.errors import MediaError
+from giblet.features import ask_features
 from giblet.timeline import TRGrid
 
 
@@ -47,14 +48,14 @@ def check_file(path: str | os.PathLike[str]) -> None:
 
 
 def check_settings(
-    names: Collection[str], request: TRRequest, codec: Any, bandwidth: Any, device: str
+    features: str | Iterable[str], request: TRRequest, codec: Any, bandwidth: Any, device: str
 ) -> tuple[float, CodecSpec | None]:
     """Raise if features cannot be extracted with these settings from any film.
 
     Parameters
     ----------
-    names : collection of str
-        Features.
+    features : str or iterable of str
+        Names.
     request : TRRequest
         The TRs wanted.
     codec : str, os.PathLike, transformers.EncodecModel or Codec
@@ -77,9 +78,10 @@ def check_settings(
         If there is no such codec, bandwidth or device, or a TR is shorter than a frame.
     """
     check_device(device)
+    names = {asked.feature.name for asked in ask_features(features)}
     bandwidth = as_bandwidth(bandwidth)
     one_tr, spec = TRGrid(request.tr, 0), None
-    if {"audio.codes", "audio.latents"} & set(names) and isinstance(codec, (str, os.PathLike)):
+    if {"audio.codes", "audio.latents"} & names and isinstance(codec, (str, os.PathLike)):
         spec = find_codec(codec)
         spec.n_codebooks(bandwidth)
         n_columns(spec.layout, one_tr, "floor")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from giblet.codecs import Segment
-from giblet.features import KINDS, latents
+from giblet.features import latents
 from giblet.store import StoreWriter
 from giblet.timeline import FrameLayout
 
@@ -55,33 +55,57 @@ def put_codes(
     int
         Frames written.
     """
-    codes = store.create(
-        "codes", ("codebook", "frame"), (n_codebooks, 0), np.int16, append_dim="frame",
-        attrs={"feature": "audio.codes", "kind": KINDS["audio.codes"]},
-    )  # fmt: skip
-    vectors = None
-    if books is not None:
-        store.put("codebooks", ("codebook", "entry", "latent"), books, {"long_name": "code vectors"})
-        if keep_latents:
-            vectors = store.create(
-                "latents", ("frame", "latent"), (0, books.shape[2]), np.float32, append_dim="frame",
-                attrs={"feature": "audio.latents", "kind": KINDS["audio.latents"]},
-            )  # fmt: skip
+    arrays = CodeArrays(store, layout, n_codebooks, books, keep_latents=keep_latents)
     for block in blocks:
-        codes.append(block)
-        if vectors is not None and books is not None:
-            vectors.append(latents(block, books))
-    segments = blocks.segments
-    starts = [s.start + np.arange(s.n_frames, dtype=np.int64) * layout.hop for s in segments]
-    store.put(
-        "time", ("frame",), np.concatenate(starts) / layout.sample_rate,
-        {"units": "s", "long_name": "start of the frame on the film's clock"},
-    )  # fmt: skip
-    store.put("segment_start", ("segment",), np.array([s.start for s in segments], np.int64), {"units": "samples"})
-    store.put("segment_frames", ("segment",), np.array([s.n_frames for s in segments], np.int64))
-    if segments[0].scale is not None:
-        store.put("segment_scale", ("segment",), np.array([s.scale for s in segments], np.float32))
-    return sum(segment.n_frames for segment in segments)
+        arrays.append(block)
+    return arrays.close(blocks.segments)
+
+
+class CodeArrays:
+    """The arrays of codes, written block by block (see `put_codes` for the parameters)."""
+
+    def __init__(
+        self,
+        store: StoreWriter,
+        layout: FrameLayout,
+        n_codebooks: int,
+        books: np.ndarray | None = None,
+        *,
+        keep_latents: bool = False,
+    ) -> None:
+        self._store, self._layout, self._books = store, layout, books
+        self._codes = store.create(
+            "codes", ("codebook", "frame"), (n_codebooks, 0), np.int16, append_dim="frame",
+            attrs={"feature": "audio.codes", "kind": "categorical"},
+        )  # fmt: skip
+        self._latents = None
+        if books is not None:
+            store.put("codebooks", ("codebook", "entry", "latent"), books, {"long_name": "code vectors"})
+            if keep_latents:
+                self._latents = store.create(
+                    "latents", ("frame", "latent"), (0, books.shape[2]), np.float32, append_dim="frame",
+                    attrs={"feature": "audio.latents", "kind": "continuous"},
+                )  # fmt: skip
+
+    def append(self, block: np.ndarray) -> None:
+        """Add codes int16 (n_codebooks, k)."""
+        self._codes.append(block)
+        if self._latents is not None and self._books is not None:
+            self._latents.append(latents(block, self._books))
+
+    def close(self, segments: Sequence[Segment]) -> int:
+        """Write where the frames lie in time, and return how many there are."""
+        starts = [s.start + np.arange(s.n_frames, dtype=np.int64) * self._layout.hop for s in segments]
+        put = self._store.put
+        put(
+            "time", ("frame",), np.concatenate(starts) / self._layout.sample_rate,
+            {"units": "s", "long_name": "start of the frame on the film's clock"},
+        )  # fmt: skip
+        put("segment_start", ("segment",), np.array([s.start for s in segments], np.int64), {"units": "samples"})
+        put("segment_frames", ("segment",), np.array([s.n_frames for s in segments], np.int64))
+        if segments[0].scale is not None:
+            put("segment_scale", ("segment",), np.array([s.scale for s in segments], np.float32))
+        return sum(segment.n_frames for segment in segments)
 
 
 def describe_codec(

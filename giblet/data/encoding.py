@@ -12,6 +12,7 @@ import numpy as np
 from giblet.codecs import Codec, Codes, Segment
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
+from giblet.media.track import OpenTrack
 from giblet.progress import SILENT, Progress, stage
 from giblet.timeline import FrameLayout
 
@@ -35,6 +36,8 @@ class FilmCodes:
         Audio track, counted from 0.
     picture_clock : bool
         Whether time zero is the first picture or the first sound.
+    source : OpenTrack, optional
+        The track, opened for several.
     progress : Progress
         Told of the seconds done.
 
@@ -53,6 +56,7 @@ class FilmCodes:
         *,
         track: int | None = None,
         picture_clock: bool = True,
+        source: OpenTrack | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self.layout = codec.layout
@@ -65,6 +69,7 @@ class FilmCodes:
             lambda stop: samples_for(codec.layout, stop),
             track=track,
             picture_clock=picture_clock,
+            source=source,
         )
         self.progress = progress
         self.n_frames = 0

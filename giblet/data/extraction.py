@@ -10,21 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import giblet
 from giblet.codecs import Codec, load_codec
 from giblet.codecs.weights import file_fingerprint
 from giblet.data.checks import check_settings
-from giblet.data.codes import describe_codec, put_codes
-from giblet.data.encoding import FilmCodes
-from giblet.data.mel import FilmMel, MelSettings
+from giblet.data.filling import Filler
 from giblet.data.outcome import Extraction
+from giblet.data.plan import BUILT_IN, Annotated, look_at_stimulus, plan_features
 from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
-from giblet.data.sound import TRSound, look_at_sound
 from giblet.errors import CodecError, StoreError
-from giblet.features import KINDS, check_features
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
@@ -54,6 +49,9 @@ def extract(
     codec: Any = "facebook/encodec_24khz",
     bandwidth: float = 3.0,
     features: str | Iterable[str] = "audio.codes",
+    annotations: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    tier: str | None = None,
+    sheet: str | None = None,
     device: str = "auto",
     max_trs: int | None = None,
     start: Seconds = 0,
@@ -78,7 +76,10 @@ def extract(
     bandwidth : float
         Kilobits per second.
     features : str or iterable of str
-        ``"audio.codes"``, ``"audio.latents"``, ``"audio.mel"``, or several.
+        One or several (see `giblet.features.known_features`); the film is decoded once for all of them.
+    annotations : str, os.PathLike or sequence of them
+        Files with the words of the film on its clock, for features of words; `tier` and `sheet` as in
+        `giblet.annotations.read_annotations`.
     device : str
         ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``.
     max_trs : int, optional
@@ -103,25 +104,28 @@ def extract(
 
     Raises
     ------
-    MediaError, AlignmentError, CodecError, ParameterError, StoreError
+    MediaError, AlignmentError, AnnotationError, CodecError, MissingExtraError, ParameterError, StoreError
         If the film, a setting or the output cannot be used. Nothing is left behind then.
     """
-    names = check_features(features)
-    request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
-    wants_codes = bool({"audio.codes", "audio.latents"} & set(names))
     output = Path(output)
+    request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
     # Whatever is wrong is said before a film is read, and a model fetched and loaded.
     check_output(output, force)
-    look_at_sound(film, request, audio_track)
-    bandwidth, spec = check_settings(names, request, codec, bandwidth, device)
+    bandwidth, spec = check_settings(features, request, codec, bandwidth, device)
+    look_at_stimulus(film, request, features, audio_track)
+    plan = plan_features(features, film, device)
+    words = Annotated.asked(annotations, tier, sheet)
+    written = words.read() if plan.words else ()
     before = _state(film)
     asked = {
         "recipe": RECIPE,
         "film": file_digest(film),
-        "features": names,
+        "features": plan.names,
         "track": audio_track or 0,
-        "bandwidth": bandwidth if wants_codes else None,
+        "bandwidth": bandwidth if plan.codes else None,
         **request.to_dict(),
+        **plan.decisive(),
+        **(words.decisive() if plan.words else {}),
     }
     recipe_key = content_key(**asked)
     if not force and is_store(output) and read_manifest(output)["provenance"].get("recipe_key") != recipe_key:
@@ -133,7 +137,7 @@ def extract(
     known = file_fingerprint(spec) if there and spec is not None else None
     if known is not None and stored_key(output) == content_key(recipe=recipe_key, codec=known):
         return _hit(output)
-    loaded: Codec | None = load_codec(codec, device) if wants_codes else None
+    loaded: Codec | None = load_codec(codec, device) if plan.codes else None
     key = content_key(recipe=recipe_key, codec=loaded and loaded.fingerprint)
     if there:
         if stored_key(output) != key:
@@ -142,23 +146,20 @@ def extract(
     make_folder(output)
     try:
         with StoreWriter(output, force=force) as store:
+            filler = Filler(store, film, request, audio_track, progress)
+            filler.fill(plan, loaded, bandwidth, written)
+            if _state(film) != before:
+                raise StoreError("the film changed while it was read", "extract it again", film)
             provenance: dict[str, Any] = {
                 "giblet": giblet.__version__,
                 "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
                 "recipe_key": recipe_key,
                 "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
-                "features": list(names),
+                "features": [name for name in plan.names if name in BUILT_IN] + list(filler.series),
                 "view": request.to_dict(),
                 "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+                **filler.provenance,
             }
-            if loaded is not None:
-                blocks = FilmCodes(film, loaded, bandwidth, request, track=audio_track, progress=progress)
-                provenance |= _store_codes(store, blocks, loaded, bandwidth, keep_latents="audio.latents" in names)
-            if "audio.mel" in names:
-                mel = FilmMel(film, MelSettings(), request, track=audio_track, progress=progress)
-                provenance |= _store_mel(store, mel)
-            if _state(film) != before:
-                raise StoreError("the film changed while it was read", "extract it again", film)
             store.attrs["giblet"] = giblet.__version__
             store.commit(provenance, key)
     except StoreTakenError as taken:
@@ -183,65 +184,6 @@ def _hit(output: Path) -> Extraction:
 def _state(film: str | os.PathLike[str]) -> tuple[int, int]:
     stat = Path(film).stat()
     return stat.st_size, stat.st_mtime_ns
-
-
-def _store_codes(
-    store: StoreWriter, film: FilmCodes, codec: Codec, bandwidth: float, *, keep_latents: bool
-) -> dict[str, Any]:
-    n_codebooks = codec.n_codebooks(bandwidth)
-    books = codec.codebooks(n_codebooks)
-    n_frames = put_codes(store, film, codec.layout, n_codebooks, books, keep_latents=keep_latents)
-    return {
-        "codec": describe_codec(
-            codec.name,
-            codec.source,
-            codec.fingerprint,
-            codec.layout,
-            codec.channels,
-            codec.codebook_size,
-            bandwidth,
-            {b: codec.n_codebooks(b) for b in codec.bandwidths if b <= bandwidth},
-        ),
-        "codes": {"n_samples": film.length, "n_heard": film.sound.n_heard, "n_frames": n_frames},
-        **_time(film.sound),
-    }
-
-
-def _store_mel(store: StoreWriter, film: FilmMel) -> dict[str, Any]:
-    settings = film.settings
-    values = store.create(
-        "mel", ("mel_band", "mel_frame"), (settings.n_mels, 0), np.float32, append_dim="mel_frame", chunk=512,
-        attrs={"feature": "audio.mel", "kind": KINDS["audio.mel"], "units": "dB"},
-    )  # fmt: skip
-    for block in film:
-        values.append(block)
-    store.put(
-        "mel_time", ("mel_frame",), np.arange(film.n_frames) * (settings.hop_length / settings.sample_rate),
-        {"units": "s", "long_name": "centre of the frame on the film's clock"},
-    )  # fmt: skip
-    return {
-        "mel": {
-            "sample_rate": settings.sample_rate,
-            "n_mels": settings.n_mels,
-            "n_fft": settings.n_fft,
-            "hop_length": settings.hop_length,
-            "reference": film.reference,
-            "n_heard": film.sound.n_heard,
-        },
-        **_time(film.sound),
-    }
-
-
-def _time(sound: TRSound) -> dict[str, Any]:
-    # The same for every feature of a film: its clock, how long it is, and its TRs.
-    grid = sound.grid
-    end = grid.window(grid.n_trs)[0] if sound.n_padding else sound.duration
-    return {
-        "sound": sound.describe(),
-        "duration": str(sound.duration),
-        "duration_with_padding": str(end),
-        "n_trs": grid.n_trs,
-    }
 
 
 def check_same_codec(codec: Codec, provenance: dict[str, Any], path: str | os.PathLike[str]) -> None:

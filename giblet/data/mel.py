@@ -12,8 +12,9 @@ import numpy as np
 from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
 from giblet.errors import ParameterError
+from giblet.media.track import OpenTrack
 from giblet.progress import SILENT, Progress, stage
-from giblet.spectral import MelStream, mel_to_magnitude, power_to_db
+from giblet.spectral import MelStream, mel_to_magnitude, power_to_db, relative_db
 from giblet.timeline import FrameLayout, whole
 
 
@@ -50,10 +51,10 @@ class MelSettings:
 
 
 class FilmMel:
-    """An iterable of float32 blocks (n_mels, k) of a film's mel spectrogram, dB.
+    """An iterable of float32 blocks (n_mels, k) of a film's mel spectrogram, dB above a power of 1.
 
-    The film is read twice: for the loudest moment of the whole sound, which is 0 dB and the same however few TRs are
-    wanted, and for the values, which go down to −80 dB.
+    The loudest moment of the whole sound, however few TRs are wanted, is known once all blocks were taken; `relative`
+    then gives decibels below it.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ class FilmMel:
         Audio track, counted from 0.
     picture_clock : bool
         Whether time zero is the first picture or the first sound.
+    source : OpenTrack, optional
+        The track, opened for several: for as many more as `readers` says.
     progress : Progress
         Told of the seconds done.
 
@@ -75,7 +78,7 @@ class FilmMel:
     sound : TRSound
         Where the values come from; knows grid and clock once all blocks were taken.
     reference : float
-        Power at 0 dB, known once the first block was taken.
+        Power of the loudest moment, known at the end.
     """
 
     def __init__(
@@ -86,50 +89,73 @@ class FilmMel:
         *,
         track: int | None = None,
         picture_clock: bool = True,
+        source: OpenTrack | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self.settings = settings
         self.n_frames = 0
         self.reference = 0.0
-        everything = TRRequest.asked(tr=request.tr, partial=True)
         self.progress = progress
-        self._whole = self._sound(path, everything, track, picture_clock)
-        self.sound = self._sound(path, request, track, picture_clock)
 
-    def _sound(
-        self, path: str | os.PathLike[str], request: TRRequest, track: int | None, picture_clock: bool
-    ) -> TRSound:
-        window = self.settings.n_fft
-        return TRSound(
-            path,
-            request,
-            self.settings.sample_rate,
-            1,
-            lambda stop: stop + window,
-            track=track,
-            picture_clock=picture_clock,
-        )
+        def sound(wanted: TRRequest) -> TRSound:
+            return TRSound(
+                path, wanted, settings.sample_rate, 1, lambda stop: stop + settings.n_fft,
+                track=track, picture_clock=picture_clock, source=source,
+            )  # fmt: skip
+
+        self.sound = sound(request)
+        everything = TRRequest.asked(tr=request.tr, partial=True)
+        self._whole = sound(everything) if self.readers(request) > 1 else None
+
+    @staticmethod
+    def readers(request: TRRequest) -> int:
+        """Return how many readers of the track it needs: one more for the rest of the film if less is wanted."""
+        return 1 if request.max_trs is None else 2
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        powers = self._powers(self._whole, "looking for the loudest moment")
-        self.reference = max((float(power.max(initial=0)) for power in powers), default=0.0)
-        for power in self._powers(self.sound, "analysing"):
-            self.n_frames += power.shape[1]
-            yield power_to_db(power, self.reference)
+        rest = iter(()) if self._whole is None else self._powers(self._whole)
+        longest = self.sound if self._whole is None else self._whole
+        with stage(self.progress, f"audio.mel of {Path(self.sound.path).name}", longest.total):
+            for power in self._powers(self.sound):
+                self._listen(power, self._whole is None)
+                self.n_frames += power.shape[1]
+                yield power_to_db(power, 1.0, np.inf)
+                self._listen(next(rest, None), True)
+            for power in rest:
+                self._listen(power, True)
 
-    def _powers(self, sound: TRSound, doing: str) -> Iterator[np.ndarray]:
+    def _powers(self, sound: TRSound) -> Iterator[np.ndarray]:
         settings = self.settings
         stream = MelStream(settings.sample_rate, settings.n_fft, settings.hop_length, settings.n_mels)
-        with stage(self.progress, f"{doing} in {Path(sound.path).name}", sound.total):
-            for block in sound:
-                yield stream.push(block[0])
-                self.progress.advance(block.shape[1] / settings.sample_rate)
-            if sound.ended:
-                yield stream.finish()
+        for block in sound:
+            yield stream.push(block[0])
+        if sound.ended:
+            yield stream.finish()
+
+    def _listen(self, power: np.ndarray | None, advance: bool) -> None:
+        if power is not None:
+            self.reference = max(self.reference, float(power.max(initial=0)))
+            if advance:
+                self.progress.advance(power.shape[1] * self.settings.hop_length / self.settings.sample_rate)
+
+    def relative(self, values: np.ndarray) -> np.ndarray:
+        """Return values as decibels below the loudest moment of the sound, which is 0 dB, down to −80 dB.
+
+        Parameters
+        ----------
+        values : ndarray of float32
+            What was yielded.
+
+        Returns
+        -------
+        ndarray of float32
+            The same shape.
+        """
+        return relative_db(values, self.reference)
 
     def collect(self) -> np.ndarray:
-        """Take all blocks into memory, float32 (n_mels, n_frames)."""
-        return np.concatenate(list(self), axis=1)
+        """Take all blocks into memory, float32 (n_mels, n_frames), relative to the loudest moment."""
+        return self.relative(np.concatenate(list(self), axis=1))
 
 
 def reference_for_level(values: np.ndarray, settings: MelSettings, rms: float = 0.1) -> float:

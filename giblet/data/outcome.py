@@ -47,7 +47,12 @@ class Extraction:
         """
         sound, duration = self.provenance["sound"], Fraction(self.provenance["duration"])
         stop = TRRequest.from_dict(self.provenance["view"]).stop
-        if not sound["ended"] or sound["announced_duration"] is None or (stop is not None and duration >= stop):
+        if (
+            sound is None
+            or not sound["ended"]
+            or sound["announced_duration"] is None
+            or (stop is not None and duration >= stop)
+        ):
             return 0.0
         missing = sound["announced_duration"] - float(duration)
         return missing if missing > TOLERATED_SHORTFALL else 0.0
@@ -55,12 +60,12 @@ class Extraction:
     @property
     def empty_packets(self) -> int:
         """Packets of length zero, which were skipped."""
-        return int(self.provenance["sound"]["empty_packets"])
+        return int((self.provenance["sound"] or {}).get("empty_packets", 0))
 
     @property
     def corrupt_packets(self) -> int:
         """Packets that could not be decoded, which were skipped."""
-        return int(self.provenance["sound"]["corrupt_packets"])
+        return int((self.provenance["sound"] or {}).get("corrupt_packets", 0))
 
     @property
     def has_latents(self) -> bool:

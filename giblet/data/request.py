@@ -79,15 +79,15 @@ class TRRequest:
         """End of the last wanted TR, seconds, or None for the end of the film."""
         return None if self.max_trs is None else self.start + self.max_trs * self.tr
 
-    def grid(self, duration: Fraction, path: str) -> TRGrid:
-        """Return the windows that a sound fills.
+    def grid(self, duration: Fraction, path: str, what: str = "its sound lasts") -> TRGrid:
+        """Return the windows that a sound fills, or pictures.
 
         Parameters
         ----------
         duration : fractions.Fraction
             Length of the sound, seconds.
-        path : str
-            The film, for the message.
+        path, what : str
+            The film, and what lasts so long, for the message.
 
         Returns
         -------
@@ -107,12 +107,12 @@ class TRRequest:
             return grid
         if duration <= self.start:
             raise AlignmentError(
-                f"its sound lasts {float(duration):.2f} s and the first TR would start at {float(self.start):g} s",
+                f"{what} {float(duration):.2f} s and the first TR would start at {float(self.start):g} s",
                 "give an earlier start",
                 path,
             )
         raise AlignmentError(
-            f"its sound lasts {float(duration - self.start):.2f} s from the first TR on, less than one TR of "
+            f"{what} {float(duration - self.start):.2f} s from the first TR on, less than one TR of "
             f"{float(self.tr):g} s",
             "give a longer clip, a shorter TR, or fill the TR with silence by --incomplete pad (incomplete='pad')",
             path,

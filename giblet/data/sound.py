@@ -14,6 +14,7 @@ from giblet.data.request import TRRequest
 from giblet.errors import MediaError
 from giblet.media import AudioReader
 from giblet.media.probe import probe
+from giblet.media.track import OpenTrack
 from giblet.timeline import TRGrid, first_sample
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class TRSound:
         Audio track, counted from 0.
     picture_clock : bool
         Whether time zero is the first picture (where there is one) or the first sound.
+    source : OpenTrack, optional
+        The track, opened for several.
 
     Attributes
     ----------
@@ -64,12 +67,13 @@ class TRSound:
         *,
         track: int | None = None,
         picture_clock: bool = True,
+        source: OpenTrack | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self.request = request
         self.sample_rate = sample_rate
         self.reader = AudioReader(
-            path, track=track, channels=channels, sample_rate=sample_rate, picture_clock=picture_clock
+            path, track=track, channels=channels, sample_rate=sample_rate, picture_clock=picture_clock, source=source
         )
         self.n_samples = 0
         self.n_padding = 0
@@ -124,6 +128,11 @@ class TRSound:
             block = np.zeros((self._channels, min(left, self.sample_rate)), np.float32)
             self.n_padding += block.shape[1]
             yield block
+
+    @property
+    def seconds_read(self) -> float:
+        """Seconds of the film read so far."""
+        return self.n_samples / self.sample_rate
 
     @property
     def film_duration(self) -> Fraction:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from giblet.alignment import TRWindows, tr_windows
+from giblet.alignment import TRWindows, to_trs, tr_windows
 from giblet.codecs import Codes, Segment, as_bandwidth
 from giblet.data.metadata import ENCODEC, MEL, SEGMENT_COLUMNS, tr_table
 from giblet.data.request import TRRequest
+from giblet.data.series_arrays import read_series
 from giblet.errors import CodecError, ParameterError, StoreError
-from giblet.features import KINDS, FeatureSeries, latents
+from giblet.features import FeatureSeries, ask_features, latents
 from giblet.store import open_dataset, read_manifest
 from giblet.timeline import FrameLayout, Seconds, TRGrid
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+
+# Features that the store keeps in a way of their own, and the part of the provenance that tells of them.
+_BUILT_IN = {"audio.codes": "codec", "audio.latents": "codec", "audio.mel": "mel"}
+_TIMES = ("start_time", "end_time")
+_MEANINGLESS = {
+    "categorical": ("category labels, and the mean of labels", "pool audio.latents instead"),
+    "pictures": ("pictures, and the mean of pictures", "take video.luminance, for instance"),
+}
 
 # Ten minutes at 75 frames per second, which is a chunk on disk.
 _FRAMES_AT_ONCE = 75 * 600
@@ -80,6 +89,29 @@ class FeatureStore:
 
     def __repr__(self) -> str:
         return f"FeatureStore({self.path!r}: {', '.join(self.features)} of {self.provenance['film']['name']})"
+
+    def kind(self, feature: str) -> str:
+        """Return what may be done with a feature (see `giblet.features.FeatureSeries`).
+
+        Raises
+        ------
+        StoreError
+            If the store does not hold it.
+        """
+        if feature in _BUILT_IN:
+            self._part(_BUILT_IN[feature])
+            return "categorical" if feature == "audio.codes" else "continuous"
+        return str(self._about(feature)["kind"])
+
+    def about(self, feature: str) -> dict[str, Any]:
+        """Return what is known of a feature of sound, pictures or words: units, definition, past and future, ….
+
+        Raises
+        ------
+        StoreError
+            If the store does not hold it.
+        """
+        return dict(self._about(feature)["about"])
 
     @property
     def layout(self) -> FrameLayout:
@@ -170,7 +202,7 @@ class FeatureStore:
         values = latents(codes.data, self._read(self.dataset["codebooks"]))
         return xr.DataArray(
             values, dims=("frame", "latent"), coords={"time": ("frame", self.dataset["time"].values)},
-            name="audio.latents", attrs={"kind": KINDS["audio.latents"]},
+            name="audio.latents", attrs={"kind": self.kind("audio.latents")},
         )  # fmt: skip
 
     def native(
@@ -188,7 +220,7 @@ class FeatureStore:
         Returns
         -------
         values : ndarray, shape (n_rows, n_frames)
-            Codes int16, latents and mel float32.
+            Codes int16, others float32.
         layout : FrameLayout
             The grid of frames.
         indices : ndarray of int64, shape (n_frames,)
@@ -197,7 +229,7 @@ class FeatureStore:
         Raises
         ------
         StoreError, CodecError, ParameterError
-            If the store has no such feature or bandwidth.
+            If the store has no such feature or bandwidth, or the feature has no even rate.
         """
         layout, indices = self._frames(feature)
         values, _ = self._values(feature, bandwidth, len(indices))
@@ -219,14 +251,16 @@ class FeatureStore:
         Raises
         ------
         StoreError, CodecError, ParameterError
-            As in `native`.
+            As in `native`; pictures are no series.
         """
+        if feature not in _BUILT_IN:
+            return self._stored_series(feature)
         values, layout, indices = self.native(feature, bandwidth)
         owned = layout.owned(indices)
         times = layout.starts(indices[owned]) / layout.sample_rate
         names = tuple(f"{feature}.{i}" for i in range(len(values)))
         durations = np.full(len(times), layout.hop / layout.sample_rate)
-        return FeatureSeries(values[:, owned].T, times, names, KINDS[feature], durations)
+        return FeatureSeries(values[:, owned].T, times, names, self.kind(feature), durations)
 
     def tr_view(
         self,
@@ -244,7 +278,7 @@ class FeatureStore:
         Parameters
         ----------
         feature : str
-            ``"audio.codes"``, ``"audio.latents"`` or ``"audio.mel"``. Latents are there wherever codes are.
+            One of `features`. Latents are there wherever codes are.
         tr, start : float or str, optional
             Seconds; default those of the extraction.
         max_trs : int, optional
@@ -260,8 +294,10 @@ class FeatureStore:
         -------
         xarray.DataArray
             Codes: int64 (tr, codebook, column). Latents: float32 (tr, latent, column), pooled (tr, latent). Mel:
-            float32 (tr, mel_band, column), pooled (tr, mel_band). The columns of `metadata` are coordinates
-            of tr, but for those that hold a tuple.
+            float32 (tr, mel_band, column), pooled (tr, mel_band). Others: float32 (tr, dim, column), pooled
+            (tr, dim); events are summed and features of words averaged whether asked or not. Pictures: uint8
+            (tr, column, height, width, channel). The columns of `metadata` are coordinates of tr, but for those that
+            hold a tuple.
 
         Raises
         ------
@@ -272,15 +308,22 @@ class FeatureStore:
 
         if pool not in (None, "mean"):
             raise ParameterError(f"pool is {pool!r}", "choose mean, or none")
-        if pool and KINDS.get(feature) == "categorical":
-            raise ParameterError(
-                f"{feature} are category labels, and the mean of labels means nothing", "pool audio.latents instead"
-            )
+        kind = self.kind(feature)
+        if pool and kind in ("categorical", "pictures"):
+            what, remedy = _MEANINGLESS[kind]
+            raise ParameterError(f"{feature} are {what} means nothing", remedy)
+        if kind == "event" or self._rate(feature) is None:
+            return self._summed(feature, self._grid(tr, start, max_trs))
         windows, grid = self._windows(feature, tr, start, max_trs, "ceil" if pool else frame_policy)
         values, rows_dim = self._values(feature, bandwidth, int(windows.columns.max()) + 1)
         table = self._table(feature, windows, grid, bandwidth)
         coords = {name: ("tr", column.to_numpy()) for name, column in table.items() if name not in SEGMENT_COLUMNS}
-        cut = windows.cut(values)
+        cut = values[windows.columns] if kind == "pictures" else windows.cut(values)
+        if kind == "pictures":
+            return xr.DataArray(
+                cut, dims=("tr", "column", "height", "width", "channel"), coords=coords, name=feature,
+                attrs={"kind": kind, "tr_seconds": float(grid.tr)},
+            )  # fmt: skip
         if pool:
             there = np.arange(cut.shape[2]) < windows.n_frames[:, None, None]
             cut = cut.mean(axis=2, where=there, dtype=np.float64).astype(np.float32)
@@ -288,7 +331,7 @@ class FeatureStore:
             cut = cut.astype(np.int64)
         return xr.DataArray(
             cut, dims=("tr", rows_dim) if pool else ("tr", rows_dim, "column"), coords=coords, name=feature,
-            attrs={"kind": KINDS[feature], "tr_seconds": float(grid.tr)},
+            attrs={"kind": kind, "tr_seconds": float(grid.tr)},
         )  # fmt: skip
 
     def metadata(
@@ -324,19 +367,60 @@ class FeatureStore:
         return tr_windows(layout, indices, grid, frame_policy), grid
 
     def _frames(self, feature: str) -> tuple[FrameLayout, np.ndarray]:
-        if feature not in KINDS:
-            raise ParameterError(f"there is no feature {feature!r}", f"choose from {', '.join(KINDS)}")
         if feature == "audio.mel":
             mel = self._part("mel")
             return FrameLayout(mel["sample_rate"], mel["hop_length"]), np.arange(self.dataset.sizes["mel_frame"])
-        return self.layout, self.codes().indices
+        if feature in _BUILT_IN:
+            return self.layout, self.codes().indices
+        rate = self._rate(feature)
+        if rate is None:
+            raise ParameterError(f"{feature} has no even rate", "take its series, or its view per TR")
+        n_rows = self.dataset[self._about(feature)["array"]].shape[0]
+        return FrameLayout(rate.numerator, rate.denominator), np.arange(n_rows)
 
     def _values(self, feature: str, bandwidth: float | None, stop: int) -> tuple[np.ndarray, str]:
         if feature == "audio.mel":
             return self._read(self.dataset["mel"][:, :stop]), "mel_band"
         if feature == "audio.codes":
             return self.codes(bandwidth).data, "codebook"
-        return self.latents(bandwidth).values.T, "latent"
+        if feature == "audio.latents":
+            return self.latents(bandwidth).values.T, "latent"
+        values = self._read(self.dataset[self._about(feature)["array"]][:stop])
+        return (values if self.kind(feature) == "pictures" else values.T), "dim"
+
+    def _rate(self, feature: str) -> Fraction | None:
+        """Return rows per second of a stored series, None where rows have times of their own."""
+        if feature in _BUILT_IN:
+            return self._frames(feature)[0].frame_rate
+        rate = self._about(feature)["rate"]
+        return None if rate is None else Fraction(rate)
+
+    def _stored_series(self, feature: str) -> FeatureSeries:
+        about, data = self._about(feature), self.dataset
+        if about["kind"] == "pictures":
+            raise ParameterError(f"{feature} are pictures and no series", "take the view per TR")
+        array = about["array"]
+        durations = self._read(data[f"{array}.duration"]) if f"{array}.duration" in data else None
+        return read_series(feature, about, self._read(data[array]), self._read(data[f"{array}.time"]), durations)
+
+    def _summed(self, feature: str, grid: TRGrid) -> xr.DataArray:
+        import xarray as xr
+
+        times = {name: [float(grid.window(i)[k]) for i in range(grid.n_trs)] for k, name in enumerate(_TIMES)}
+        coords = {"tr_index": ("tr", np.arange(grid.n_trs)), **{name: ("tr", at) for name, at in times.items()}}
+        return xr.DataArray(
+            to_trs(self._stored_series(feature), grid).astype(np.float32), dims=("tr", "dim"), coords=coords,
+            name=feature, attrs={"kind": self.kind(feature), "tr_seconds": float(grid.tr)},
+        )  # fmt: skip
+
+    def _about(self, feature: str) -> dict[str, Any]:
+        series: dict[str, dict[str, Any]] = self.provenance.get("series", {})
+        if feature not in series:
+            ask_features(feature)
+            raise StoreError(
+                f"holds no {feature}, but {', '.join(self.features)}", f"extract with --features {feature}", self.path
+            )
+        return series[feature]
 
     def _grid(self, tr: Seconds | None, start: Seconds | None, max_trs: int | None) -> TRGrid:
         asked = self._request
@@ -354,6 +438,8 @@ class FeatureStore:
         duration = Fraction(self.provenance["duration"])
         if feature == "audio.mel":
             return tr_table(windows, grid, MEL, 0, duration, reference=self._part("mel")["reference"])
+        if feature not in _BUILT_IN:
+            return tr_table(windows, grid, feature, 0, duration)
         codes = self.codes(bandwidth)
         return tr_table(
             windows, grid, ENCODEC, codes.data.shape[0], duration,

@@ -1,7 +1,6 @@
 """Features at their native rate."""
 
 from giblet.features.asking import FeatureRequest, ask_features
-from giblet.features.kinds import KINDS, check_features
 from giblet.features.latents import latents
 from giblet.features.registry import ENTRY_POINTS, Feature, known_features
 from giblet.features.series import ON_A_BOUNDARY, SERIES_KINDS, FeatureSeries
@@ -9,7 +8,6 @@ from giblet.features.streams import FeatureContext, Output, PictureFeature, Soun
 
 __all__ = [
     "ENTRY_POINTS",
-    "KINDS",
     "ON_A_BOUNDARY",
     "SERIES_KINDS",
     "Feature",
@@ -21,7 +19,6 @@ __all__ = [
     "SoundFeature",
     "WordFeature",
     "ask_features",
-    "check_features",
     "known_features",
     "latents",
 ]

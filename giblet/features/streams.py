@@ -50,10 +50,14 @@ class Output:
         Names of its columns.
     rate : fractions.Fraction
         Rows per second. Row i stands for the film's time from i / rate to (i + 1) / rate.
-    kind : {"continuous", "event"}
+    kind : {"continuous", "event", "pictures"}
         Events here are impulses at the beginnings of rows; most rows hold 0.
     about : mapping
         JSON types: units, definition, seconds of past and future that a row depends on (``past``, ``future``), ….
+    dtype : str
+        Of the rows.
+    shape : tuple of int
+        Of a row that is a picture: height, width, channels; empty for rows of columns.
     """
 
     name: str
@@ -61,6 +65,8 @@ class Output:
     rate: Fraction
     kind: str = "continuous"
     about: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str = "float32"
+    shape: tuple[int, ...] = ()
 
 
 class SoundFeature(Protocol):

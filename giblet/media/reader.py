@@ -6,7 +6,6 @@ import itertools
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
@@ -18,11 +17,9 @@ import soxr
 
 from giblet.errors import MediaError, ParameterError
 from giblet.media.clock import Placed, SampleClock
-from giblet.media.containers import choose_track, open_media
-from giblet.media.decoding import Tally, decoded_frames
 from giblet.media.mixing import Mixer
-from giblet.media.probe import likely_end, picture_start, stated_end
 from giblet.media.samples import AudioSamples
+from giblet.media.track import OpenTrack
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +86,8 @@ class AudioReader:
         Rate to deliver, in Hz; by default the track's own.
     picture_clock : bool
         Whether time 0 is the first displayed picture, where there is one, or always the first decoded sample.
+    source : OpenTrack, optional
+        The same track, opened to be decoded once for several readers; whoever opened it closes it.
 
     Attributes
     ----------
@@ -129,6 +128,7 @@ class AudioReader:
         sample_rate: int | None = None,
         *,
         picture_clock: bool = True,
+        source: OpenTrack | None = None,
     ) -> None:
         if channels not in (1, 2, None):
             raise ParameterError(f"{channels} channels cannot be delivered", "ask for 1, 2 or None")
@@ -136,31 +136,22 @@ class AudioReader:
             raise ParameterError(f"a sample rate of {sample_rate} Hz cannot be delivered", "ask for a positive rate")
         self.path = os.fspath(path)
         self.track = track or 0
-        self._tally = Tally()
         self._delivered = 0
         self._begun = False
-        with ExitStack() as stack:
-            container = stack.enter_context(open_media(path))
-            stream = choose_track(container, track, path)
-            self._picture = picture_start(path) if picture_clock else None
-            frames = decoded_frames(container, stream, self._tally)
-            first = next(((frame, time) for frame, time in frames if frame.samples and frame.sample_rate), None)
-            if first is None:
-                raise MediaError("holds no sound that can be decoded", "check that it plays", path)
-            self._frames = itertools.chain([first], frames)
-            self._resources = stack.pop_all()
-        self._mixer = Mixer(channels, first[0], path)
-        self.source_rate = first[0].sample_rate
-        self.source_channels = first[0].layout.nb_channels
+        self._source = OpenTrack(path, track, picture_clock=picture_clock) if source is None else source
+        self._owned = source is None
+        self._frames = self._source.frames()
+        self._mixer = Mixer(channels, self._source.first, path)
+        self.source_rate = self._source.first.sample_rate
+        self.source_channels = self._source.first.layout.nb_channels
         self.sample_rate = self.source_rate if sample_rate is None else sample_rate
         self.channels = self._mixer.channels
+        self._picture = self._source.picture
         self._clock: SampleClock[Block] = SampleClock(self.source_rate, self._picture, self.path)
-        self._stated_end = stated_end(container, stream)
-        zero = first[1] if self._picture is None else self._picture
-        self.duration_hint = _since(zero, likely_end(container, stream))
+        self.duration_hint = _since(self._source.zero, self._source.likely_end)
         logger.debug(
-            "%s: %d channels at %d Hz to %d at %d Hz, first picture at %s s, first sound at %s s",
-            path, self.source_channels, self.source_rate, self.channels, self.sample_rate, self._picture, first[1],
+            "%s: %d channels at %d Hz to %d at %d Hz, first picture at %s s",
+            path, self.source_channels, self.source_rate, self.channels, self.sample_rate, self._picture,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -172,8 +163,10 @@ class AudioReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._resources.close()
+        """Close the file, or leave it to the other readers."""
+        self._frames = iter(())
+        if self._owned:
+            self._source.close()
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the sound.
@@ -225,10 +218,10 @@ class AudioReader:
             picture_start=None if self._picture is None else float(self._picture),
             offset=float(offset),
             gaps=tuple((float(time), float(seconds)) for time, seconds in self._clock.gaps),
-            empty_packets=self._tally.empty,
-            corrupt_packets=self._tally.corrupt,
+            empty_packets=self._source.tally.empty,
+            corrupt_packets=self._source.tally.corrupt,
             duration=self._delivered / self.sample_rate,
-            announced_duration=_since(zero, self._stated_end),
+            announced_duration=_since(zero, self._source.stated_end),
         )
 
     def _sound(self) -> Iterator[Block]:

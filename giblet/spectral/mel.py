@@ -188,8 +188,26 @@ def power_to_db(power: NDArray[np.float32], reference: float, top_db: float = 80
         Decibels, from -top_db to 0.
     """
     db = 10 * np.log10(np.maximum(np.float32(SMALLEST_POWER), power, dtype=np.float32))
-    db -= 10 * np.log10(np.maximum(np.float32(SMALLEST_POWER), np.float32(reference)))
-    return np.maximum(db, np.float32(-top_db))
+    return relative_db(db, reference, top_db)
+
+
+def relative_db(db: NDArray[np.float32], reference: float, top_db: float = 80.0) -> NDArray[np.float32]:
+    """Bring decibels above a power of 1 to another reference, with a floor.
+
+    Parameters
+    ----------
+    db : ndarray of float32
+        Decibels above a power of 1, as ``power_to_db(power, 1.0, np.inf)`` gives them.
+    reference, top_db : float
+        As in `power_to_db`.
+
+    Returns
+    -------
+    ndarray of float32, shape of `db`
+        What `power_to_db` gives for the reference, bit for bit.
+    """
+    zero = 10 * np.log10(np.maximum(np.float32(SMALLEST_POWER), np.float32(reference)))
+    return np.maximum(db - zero, np.float32(-top_db))
 
 
 def db_to_power(db: NDArray[np.float32], reference: float = 1.0) -> NDArray[np.float32]:

@@ -198,6 +198,27 @@ class ArrayWriter:
             self._pending += take
             done += take
 
+    def revise(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        """Change all values that were appended, one chunk at a time.
+
+        Parameters
+        ----------
+        change : callable
+            From values to new ones of the same shape and type; works on each value by itself.
+
+        Raises
+        ------
+        StoreError, RuntimeError
+            As `append`.
+        """
+        if self.closed:
+            raise RuntimeError("the store is closed; revise before it is committed")
+        pending = self._span(0, self._pending)
+        self._buffer[pending] = fitted(change(self._buffer[pending]), self.dtype)
+        for begin in range(0, self._written, self._chunk):
+            span = self._span(begin, min(self._chunk, self._written - begin))
+            self._run(lambda span=span: self._array.__setitem__(span, fitted(change(self._array[span]), self.dtype)))  # type: ignore[misc]
+
     def close(self) -> None:
         """Write what is still buffered and take no more."""
         if self._pending:

@@ -16,7 +16,7 @@ from giblet.alignment import support
 from giblet.data.layouts import find_study
 from giblet.data.multimodal.prepared import VERSION, Prepared, Scan, Stimulus, is_prepared, read_prepared
 from giblet.data.multimodal.scans import PlacedScan, needs_mask, place_scan, write_scan
-from giblet.data.multimodal.settings import FEATURES, SERVING, DatasetSettings, asked_settings, checked_settings
+from giblet.data.multimodal.settings import SERVING, DatasetSettings, asked_settings, checked_settings
 from giblet.data.multimodal.stimuli import StimulusFiles, usual_features, write_stimulus
 from giblet.data.study import Study
 from giblet.errors import ParameterError, StoreError, StudyError
@@ -134,7 +134,6 @@ def build(
     names = settings.features or usual_features(study.runs[0], settings)
     if not names:
         raise StudyError("has neither films nor annotations", "name a stimulus or annotations", study.root)
-    names = tuple(name for name in FEATURES if name in names)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with WorkFolder(folder) as work:

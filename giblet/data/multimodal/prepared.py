@@ -33,7 +33,7 @@ class FeatureArray:
     Attributes
     ----------
     name : str
-        As in `giblet.data.multimodal.settings.FEATURES`.
+        As in `giblet.features.known_features`.
     kind : str
         What may be done with it.
     columns : tuple of str
@@ -41,7 +41,7 @@ class FeatureArray:
     file : str
         A .npy file in the dataset's folder, of shape (n_trs, …).
     store : str or None
-        The store that holds it at its native rate, where it is a feature of sound.
+        The store that holds it at its native rate, where it is a feature of a film.
     """
 
     name: str

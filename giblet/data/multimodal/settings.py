@@ -11,20 +11,12 @@ from typing import TYPE_CHECKING, Any
 from giblet.alignment import check_delays, check_hrf
 from giblet.codecs.catalog import as_bandwidth
 from giblet.errors import ParameterError
-from giblet.features.kinds import check_features
+from giblet.features import ask_features
 from giblet.timeline import Seconds, exact, whole
 
 if TYPE_CHECKING:
     from giblet.data.study import Study
 
-FEATURES = {
-    "audio.codes": "categorical",
-    "audio.latents": "continuous",
-    "audio.mel": "continuous",
-    "video.frames": "pictures",
-    "text.word_rate": "event",
-}
-"""Features that samples can hold, and what kind of thing each is."""
 SERVING = ("split_by", "splits", "gap", "mode")
 """What a study may state that decides how a dataset is served, and not what it holds."""
 FILTERS = ("mean", "lanczos", "last")
@@ -37,7 +29,7 @@ class DatasetSettings:
     Attributes
     ----------
     features : tuple of str or None
-        Names from `FEATURES`; None for those that the study has files for.
+        Names (see `giblet.features.known_features`); None for those that the study has files for.
     use_encodec : bool
         Whether the sound is given as codes where `features` is None, or as a mel spectrogram.
     codec : str
@@ -125,7 +117,7 @@ class DatasetSettings:
         """
         start, end = (whole(count, "trim") for count in trim)
         return cls(
-            features=None if features is None else check_features(features, FEATURES),
+            features=None if features is None else tuple(request.name for request in ask_features(features)),
             tr=None if tr is None else exact(tr, "the TR"),
             max_trs=None if max_trs is None else whole(max_trs, "max_trs"),
             hrf=hrf if apply_hrf else None,

@@ -13,14 +13,18 @@ import numpy as np
 from giblet.alignment import convolve, convolved_names, delayed, delayed_codes, hrf_peak, to_trs
 from giblet.data.extraction import extract
 from giblet.data.multimodal.prepared import FeatureArray
-from giblet.data.multimodal.settings import FEATURES, DatasetSettings
+from giblet.data.multimodal.settings import DatasetSettings
+from giblet.data.plan import BUILT_IN, Annotated, split_requests
+from giblet.data.series_arrays import array_name, merged
 from giblet.data.store import FeatureStore, open_store
 from giblet.data.study import RunFiles
 from giblet.errors import StudyError
-from giblet.features import FeatureSeries
+from giblet.features import FeatureContext, FeatureRequest, FeatureSeries, WordFeature, ask_features
 from giblet.media.probe import probe
 from giblet.progress import Progress, stage
 from giblet.timeline import TRGrid
+
+FRAMES = "video.frames"
 
 
 @dataclass(frozen=True)
@@ -116,62 +120,96 @@ def write_stimulus(
     MediaError, CodecError, AnnotationError, AlignmentError
         If a file cannot be used.
     """
-    maker = _Maker(stimulus, grid, settings, stores, progress)
+    maker = _Maker(stimulus, grid, names, settings, stores, progress)
     valid = np.ones(grid.n_trs, bool)
     features = []
-    for name in names:
-        file = f"{prefix}.{name}.npy"
+    for name, kind in maker.features:
+        file = f"{prefix}.{array_name(name)}.npy"
         columns: tuple[str, ...] = ()
-        if name == "video.frames":
+        if kind == "pictures":
             known = maker.pictures(folder / file)
         else:
             values, columns, known = maker.array(name)
             np.save(folder / file, values)
         valid &= known
-        features.append(FeatureArray(name, FEATURES[name], columns, file, maker.stores.get(name)))
+        features.append(FeatureArray(name, kind, columns, file, maker.stores.get(name)))
     file = f"{prefix}.valid.npy"
     np.save(folder / file, valid)
     return tuple(features), file, tuple(maker.notes)
 
 
 class _Maker:
-    """Makes the features of one stimulus; a film is extracted once for all of them."""
+    """Makes the features of one stimulus; a film is decoded once for all of them.
+
+    Parameters
+    ----------
+    stimulus, grid, settings, stores, progress
+        As in `write_stimulus`.
+    names : tuple of str
+        Features as they were asked for; one of several layers becomes several.
+
+    Attributes
+    ----------
+    features : list of (str, str)
+        Name and kind of everything that there is, in the order of the names.
+    stores : dict of str to str
+        The store of each feature of a film.
+    notes : list of str
+        What was found.
+    """
 
     def __init__(
-        self, stimulus: StimulusFiles, grid: TRGrid, settings: DatasetSettings, stores: Path, progress: Progress
-    ) -> None:
+        self, stimulus: StimulusFiles, grid: TRGrid, names: tuple[str, ...], settings: DatasetSettings,
+        stores: Path, progress: Progress,
+    ) -> None:  # fmt: skip
         self._stimulus, self._grid, self._settings = stimulus, grid, settings
-        self._stores, self._progress = stores, progress
+        self._progress = progress
         self.notes: list[str] = []
         self.stores: dict[str, str] = {}
         # Categories and pictures are not convolved, they are shown later.
         peak = Fraction(0) if settings.hrf is None else Fraction(hrf_peak(settings.hrf)).limit_denominator(1000)
         self._delay = peak if settings.codes_delay is None else settings.codes_delay
         self._delays = [self._delay + delay for delay in settings.delays or (Fraction(0),)]
+        split = split_requests(ask_features(names))
+        shown = [request.name for request in split["pictures"] if request.feature.name == FRAMES]
+        stored = [
+            request.name
+            for source in ("built-in", "sound", "pictures")
+            for request in split[source]
+            if request.name not in shown
+        ]
+        self._words = self._written(split["words"])
+        self._store = self._extracted(stored, stores) if stored else None
+        self.features = [
+            *((name, self._opened.kind(name)) for name in self._kept(stored)),
+            *((name, "pictures") for name in shown),
+            *((name, series.kind) for name, series in self._words.items()),
+        ]
 
     def array(self, name: str) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
         """Return values (n_trs, …), names of columns, and where they are known."""
         if name == "audio.codes":
             return self._codes()
-        series = self._words() if name == "text.word_rate" else self._sound(name)
+        series = self._words[name] if name in self._words else self._opened.series(name, self._settings.bandwidth)
         settings, grid = self._settings, self._grid
         if settings.hrf is not None:
             values = convolve(series, grid, settings.hrf).astype(np.float32)
             return values, convolved_names(series, settings.hrf), np.ones(grid.n_trs, bool)
-        if series.kind == "continuous" and settings.filter is None and not settings.delays:
+        raw = series.kind == "continuous" and settings.filter is None and not settings.delays
+        if raw and name not in self._words:
             return self._raw(name)
         values = to_trs(series, grid, settings.filter if series.kind == "continuous" else None).astype(np.float32)
         if not settings.delays:
             return values, series.names, np.ones(grid.n_trs, bool)
         values, known = delayed(values, settings.delays, grid.tr)
-        names = [f"{name}.delay_{float(delay):g}" for delay in settings.delays for name in series.names]
+        names = [f"{column}.delay_{float(delay):g}" for delay in settings.delays for column in series.names]
         return values, tuple(names), known
 
     def pictures(self, file: Path) -> np.ndarray:
         """Write pictures uint8 (n_trs, frames, 90, 160, 3), and return where they are known."""
         from giblet.features.pictures import frames_per_tr
 
-        film = self._film("video.frames")
+        film = self._film(FRAMES)
         grid = self._grid
         readers = [
             frames_per_tr(film, TRGrid(grid.tr, grid.n_trs, grid.start - delay), frame_skip=self._settings.frame_skip)
@@ -192,61 +230,74 @@ class _Maker:
         return known
 
     def _codes(self) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-        values, layout, indices = self._store("audio.codes").native("audio.codes", self._settings.bandwidth)
+        values, layout, indices = self._opened.native("audio.codes", self._settings.bandwidth)
         parts = [delayed_codes(layout, indices, self._grid, delay) for delay in self._delays]
         known = np.logical_and.reduce([valid for _, valid in parts])
         return np.concatenate([windows.cut(values) for windows, _ in parts], axis=1).astype(np.int16), (), known
 
     def _raw(self, name: str) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-        store = self._store(name)
-        values, layout, indices = store.native(name, self._settings.bandwidth)
+        values, layout, indices = self._opened.native(name, self._settings.bandwidth)
         windows, known = delayed_codes(layout, indices, self._grid, 0)
         return windows.cut(values), (), known
 
-    def _sound(self, name: str) -> FeatureSeries:
-        return self._store(name).series(name, self._settings.bandwidth)
-
-    def _words(self) -> FeatureSeries:
-        from giblet.annotations import read_annotations
-        from giblet.features.words import word_rate
-
-        if not self._stimulus.annotations:
-            raise StudyError("text.word_rate needs annotations", "name them in the study", self._stimulus.name)
-        tier, sheet = self._settings.tier, self._settings.sheet
-        found = [read_annotations(path, tier=tier, sheet=sheet) for path in self._stimulus.annotations]
+    def _written(self, requests: list[FeatureRequest]) -> dict[str, FeatureSeries]:
+        """Return the features of words."""
+        if not requests:
+            return {}
+        stimulus, settings, until = self._stimulus, self._settings, float(self._grid.edges[-1])
+        if not stimulus.annotations:
+            raise StudyError(f"{requests[0].name} needs annotations", "name them in the study", stimulus.name)
+        found = Annotated(stimulus.annotations, settings.tier, settings.sheet).read()
         self.notes += [note for annotations in found for note in annotations.notes]
-        return _merged([word_rate(annotations, at=self._settings.word_at) for annotations in found])
+        made: dict[str, FeatureSeries] = {}
+        for request in requests:
+            feature = self._word_feature(request)
+            with stage(self._progress, f"{request.name} of {stimulus.name}", None):
+                each = [feature.series(annotations, until) for annotations in found]
+            for same in zip(*each, strict=True):
+                made[same[0][0]] = merged([series for _, series in same])
+        return made
 
-    def _store(self, name: str) -> FeatureStore:
-        film = self._film(name)
-        settings = self._settings
-        details = [settings.codec, settings.bandwidth] if name != "audio.mel" else []
-        key = json.dumps([str(film.resolve()), film.stat().st_size, film.stat().st_mtime_ns, name, *details])
-        path = self._stores / f"{film.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    def _word_feature(self, request: FeatureRequest) -> WordFeature:
+        # The study's own moment of a word counts where the name of the feature says nothing else.
+        options = dict(request.options or {})
+        if options.get("at") == request.feature.options.get("at", ""):
+            options["at"] = self._settings.word_at
+        feature: WordFeature = request.feature.load()(
+            FeatureRequest(request.feature, request.parts, options), FeatureContext()
+        )
+        return feature
+
+    def _extracted(self, names: list[str], stores: Path) -> FeatureStore:
+        film, settings = self._film(names[0]), self._settings
         # Latents are looked up from codes.
-        wanted = "audio.mel" if name == "audio.mel" else "audio.codes"
+        wanted = list(dict.fromkeys("audio.codes" if name == "audio.latents" else name for name in names))
+        details = [settings.codec, settings.bandwidth] if "audio.codes" in wanted else []
+        key = json.dumps([str(film.resolve()), film.stat().st_size, film.stat().st_mtime_ns, *wanted, *details])
+        path = stores / f"{film.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         extract(
             film, path, tr=self._grid.tr, codec=settings.codec, bandwidth=settings.bandwidth, features=wanted,
             progress=self._progress,
         )  # fmt: skip
-        self.stores[name] = str(path.absolute())
-        return open_store(path)
+        store = open_store(path)
+        kept = [*store.features, "audio.latents"]
+        self.stores = dict.fromkeys(kept, str(path.absolute()))
+        return store
+
+    def _kept(self, asked: list[str]) -> list[str]:
+        """Return the features in the store that were asked for, by which its codes may be there for the latents."""
+        if self._store is None:
+            return []
+        others = [name for name in self._store.features if name not in BUILT_IN]
+        return [name for name in BUILT_IN if name in asked] + others
+
+    @property
+    def _opened(self) -> FeatureStore:
+        if self._store is None:
+            raise StudyError("has no features of a film", "ask for some", self._stimulus.name)
+        return self._store
 
     def _film(self, name: str) -> Path:
         if self._stimulus.film is None:
             raise StudyError(f"{name} needs a film or sound", "name it in the study", self._stimulus.name)
         return self._stimulus.film
-
-
-def _merged(series: list[FeatureSeries]) -> FeatureSeries:
-    if len(series) == 1:
-        return series[0]
-    times = np.concatenate([one.times for one in series])
-    order = np.argsort(times, kind="stable")
-    return FeatureSeries(
-        np.concatenate([one.values for one in series])[order],
-        times[order],
-        series[0].names,
-        series[0].kind,
-        np.concatenate([one.durations for one in series])[order],
-    )

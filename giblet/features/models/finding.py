@@ -66,6 +66,11 @@ class ModelSpec:
         """Columns of a hidden state."""
         return self._number(_WIDTH, "columns")
 
+    @property
+    def said_layers(self) -> int | None:
+        """Layers, if config.json itself says how many: without importing transformers."""
+        return _first_number(self.config, _DEPTH)
+
     def part(self, *names: str) -> ModelSpec:
         """Return the same model with the configuration of one of its encoders.
 
@@ -113,12 +118,10 @@ class ModelSpec:
 
     def _number(self, keys: tuple[str, ...], what: str) -> int:
         # A config.json may leave out what its type's default is, which only transformers knows.
-        for config in (lambda: self.config, self._completed):
-            values = [config().get(key) for key in keys]
-            found = [value for value in values if isinstance(value, int) and value > 0]
-            if found:
-                return found[0]
-        raise ModelError(f"its config.json does not say how many {what} it has", "name another model", self.folder)
+        number = _first_number(self.config, keys) or _first_number(self._completed(), keys)
+        if number is None:
+            raise ModelError(f"its config.json does not say how many {what} it has", "name another model", self.folder)
+        return number
 
     def _completed(self) -> Mapping[str, Any]:
         from transformers import AutoConfig
@@ -220,6 +223,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelError("holds no JSON object", "save or download the model again", path)
     return value
+
+
+def _first_number(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    values = (config.get(key) for key in keys)
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 
 def _weights(folder: Path) -> tuple[Path, ...]:

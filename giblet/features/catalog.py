@@ -78,6 +78,7 @@ CATALOG = (
     ),
     Feature(
         "video.hf", "continuous", "pictures", "2 Hz", "of the model", "layers of a transformers image or video model",
-        f"{_HERE}.models.video:VideoModel", ("MODEL", "LAYER"), {"rate": 2.0, "batch": 8},
+        f"{_HERE}.models.video:VideoModel", ("MODEL", "LAYER"),
+        {"rate": 2.0, "step": 0.125, "pool": "cls", "batch": 8},
     ),
 )  # fmt: skip

@@ -44,6 +44,10 @@ class CodecError(GibletError):
     """A codec cannot be had, or does not fit what it was given."""
 
 
+class ModelError(GibletError):
+    """A model of transformers cannot be had, or does not take what it is asked to."""
+
+
 class FormatError(GibletError):
     """A file of codes is damaged, cut short, or not what it says it is.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from giblet.codecs.hub import hub_answers
 from giblet.codecs.weights import SAFETENSORS, weight_shapes
 from giblet.errors import CodecError, ParameterError
 from giblet.timeline import FrameLayout
@@ -270,7 +269,7 @@ def _hub_folder(name: str) -> Path:
         "connect to the network once, or name a folder saved by transformers, or use --codec tiny",
     )
     # The hub's client takes long to load, so what can be said without it comes first.
-    if not Path(HF_HUB_CACHE, f"models--{name.replace('/', '--')}").is_dir() and not _hub_answers():
+    if not Path(HF_HUB_CACHE, f"models--{name.replace('/', '--')}").is_dir() and not hub_answers():
         raise unavailable
     from huggingface_hub import snapshot_download, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -280,22 +279,8 @@ def _hub_folder(name: str) -> Path:
             cached = try_to_load_from_cache(name, weights)
             if isinstance(cached, str) and Path(cached).with_name("config.json").is_file():
                 return Path(cached).parent
-        if not _hub_answers():
+        if not hub_answers():
             raise unavailable
         return Path(snapshot_download(name, allow_patterns=["config.json", WEIGHTS[0]]))
     except (OSError, HFValidationError) as error:
         raise unavailable from error
-
-
-def _hub_answers() -> bool:
-    # The hub's client retries for half a minute before it gives up; a missing network is known at once.
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        return False
-    if any(os.environ.get(f"{scheme}_proxy") for scheme in ("http", "https", "all", "HTTP", "HTTPS", "ALL")):
-        return True
-    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname
-    try:
-        socket.getaddrinfo(host, 443)
-    except OSError:
-        return False
-    return True

@@ -1,0 +1,1 @@
+"""Features that are hidden states of transformers models."""

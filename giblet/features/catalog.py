@@ -46,17 +46,18 @@ CATALOG = (
     ),
     Feature(
         "text.frequency", "event", "words", "per word", "1", "Zipf frequency of each word",
-        f"{_HERE}.words:WordFrequency", options={"at": "offset", "language": "en"}, extra="text", package="wordfreq",
+        f"{_HERE}.text.frequency:WordFrequency", options={"at": "offset", "language": "en"}, extra="text", package="wordfreq",
     ),
     Feature(
         "text.embedding", "continuous", "words", "4 Hz", "of the model", "embedding of the sentence or scene going on",
         f"{_HERE}.text.embedding:Embedding", ("MODEL",),
-        {"rate": 4.0, "columns": "", "aggregation": "mean", "gap_fill": "forward_fill"},
+        {"rate": 4.0, "columns": "", "aggregation": "mean", "gap_fill": "forward_fill", "normalize": False},
         "text", "sentence_transformers",
     ),
     Feature(
         "text.hf", "event", "words", "per word", "of the model", "layers of a language model for each word in context",
-        f"{_HERE}.text.context:LanguageModel", ("MODEL", "LAYER"), {"context": 20, "at": "offset", "batch": 16},
+        f"{_HERE}.text.context:LanguageModel", ("MODEL", "LAYER"),
+        {"context": 20, "at": "offset", "tokens": "mean", "batch": 16},
     ),
     # Pictures.
     Feature("video.frames", "pictures", "pictures", "of the film", "height × width × 3", "the pictures themselves"),

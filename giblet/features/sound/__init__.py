@@ -1,0 +1,1 @@
+"""Low-level features of sound: power, envelope, pitch, spectral centroid, onset strength."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import codec, dataset, demo, evaluate, extract, info, reconstruct, serve, train
+from giblet.cli import codec, dataset, demo, evaluate, extract, features, info, reconstruct, serve, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("extract")(extract.command)
+app.command("features")(features.command)
 app.command("reconstruct")(reconstruct.command)
 app.command("codec")(codec.command)
 app.command("info")(info.command)

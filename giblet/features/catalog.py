@@ -60,7 +60,10 @@ CATALOG = (
         {"context": 20, "at": "offset", "tokens": "mean", "batch": 16},
     ),
     # Pictures.
-    Feature("video.frames", "pictures", "pictures", "of the film", "height × width × 3", "the pictures themselves"),
+    Feature(
+        "video.frames", "pictures", "pictures", "of the film", "90 × 160 × 3", "the pictures themselves",
+        f"{_HERE}.vision.frames:Frames", options={"rate": 0.0},
+    ),
     Feature(
         "video.luminance", "continuous", "pictures", "of the film", "1", "mean luminance, CIE L*",
         f"{_HERE}.vision.luminance:Luminance", options={"rate": 0.0},

@@ -161,7 +161,7 @@ class TestPlace:
 
     @pytest.fixture(autouse=True)
     def _unread(self, monkeypatch):
-        for name in ("look_at_sound", "file_digest", "load_codec"):
+        for name in ("look_at_stimulus", "file_digest", "load_codec"):
             monkeypatch.setattr(f"giblet.data.extraction.{name}", lambda *args, **options: pytest.fail("was read"))
 
     @pytest.mark.parametrize("name", ["file/s", "file/new/s"])

@@ -73,7 +73,7 @@ CATALOG = (
         f"{_HERE}.vision.luminance:Contrast", options={"rate": 0.0},
     ),
     Feature(
-        "video.motion_energy", "continuous", "pictures", "of the film", "2139", "spatio-temporal Gabor energies",
+        "video.motion_energy", "continuous", "pictures", "of the film", "2530", "spatio-temporal Gabor energies",
         f"{_HERE}.vision.motion:MotionEnergy", options={"rate": 0.0}, extra="video", package="moten",
     ),
     Feature(

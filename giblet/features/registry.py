@@ -70,12 +70,19 @@ class Feature:
         ------
         MissingExtraError
             If a package is not installed.
+        ParameterError
+            If a package that is installed does not load, as where a library of the system is missing.
         """
         if self.extra is not None and self.package is not None:
             try:
                 import_module(self.package)
-            except ImportError as error:
+            except ModuleNotFoundError as error:
                 raise MissingExtraError(self.name, self.extra) from error
+            except ImportError as error:
+                raise ParameterError(
+                    f"{self.name} cannot be made, for the package {self.package} does not load ({error})",
+                    f"install what it lacks, or leave {self.name} out",
+                ) from error
         module, _, name = self.maker.partition(":")
         return getattr(import_module(module), name)
 

@@ -1,0 +1,1 @@
+"""Features of pictures: light, contrast, motion energy, shot cuts."""

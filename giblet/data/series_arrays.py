@@ -82,7 +82,7 @@ class SeriesWriter:
             "source": self._source,
             "kind": self.output.kind,
             "rate": str(rate),
-            "columns": _columns(self.output.name, self.output.columns),
+            "columns": _columns(self.output.columns),
             "about": dict(self.output.about),
         }
 
@@ -101,7 +101,7 @@ def put_series(store: StoreWriter, name: str, series: FeatureSeries, about: Mapp
         "source": "words",
         "kind": series.kind,
         "rate": None,
-        "columns": _columns(name, [column.removeprefix(f"{name}.") for column in series.names]),
+        "columns": _columns([column.removeprefix(f"{name}.") for column in series.names]),
         "about": dict(about),
     }
 
@@ -163,9 +163,9 @@ def _dims(output: Output) -> tuple[str, ...]:
     return ("height", "width", "channel") if output.shape else ("column",)
 
 
-def _columns(name: str, columns: Sequence[str]) -> int | list[str]:
+def _columns(columns: Sequence[str]) -> int | list[str]:
     """Return names of columns for a manifest, or only how many there are where they are numbered or there is one."""
-    numbered = list(columns) in ([name], [str(i) for i in range(len(columns))])
+    numbered = len(columns) == 1 or list(columns) == [str(i) for i in range(len(columns))]
     return len(columns) if numbered else list(columns)
 
 

@@ -19,7 +19,7 @@ from giblet.data.outcome import Extraction
 from giblet.data.plan import BUILT_IN, Annotated, look_at_stimulus, plan_features
 from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
-from giblet.errors import CodecError, StoreError
+from giblet.errors import AnnotationError, CodecError, StoreError
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
@@ -115,6 +115,10 @@ def extract(
     look_at_stimulus(film, request, features, audio_track)
     plan = plan_features(features, film, device)
     words = Annotated.asked(annotations, tier, sheet)
+    if plan.words and not words.files:
+        raise AnnotationError(
+            f"{next(iter(plan.words))} needs the words of the film", "name their file with --annotations (annotations=)"
+        )
     written = words.read() if plan.words else ()
     before = _state(film)
     asked = {

@@ -19,7 +19,6 @@ from giblet.data.request import TRRequest
 from giblet.data.series_arrays import SeriesWriter, merged, put_series
 from giblet.data.sound import TRSound
 from giblet.data.streams import Consumer, FilmSeries, RowLimit, look_ahead, run_together
-from giblet.errors import AnnotationError
 from giblet.features import PictureFeature
 from giblet.media.sampling import PictureSampler, Sampling
 from giblet.media.track import OpenTrack
@@ -161,10 +160,6 @@ class Filler:
     def _fill_words(self, plan: Plan, annotations: Sequence[Annotations]) -> None:
         until = float(Fraction(self.provenance["duration_with_padding"]))
         for name, feature in plan.words.items():
-            if not annotations:
-                raise AnnotationError(
-                    f"{name} needs the words of the film", "name their file with --annotations (annotations=)"
-                )
             self._progress.begin(name, until)
             made = [feature.series(each, until) for each in annotations]
             self._progress.advance(until)

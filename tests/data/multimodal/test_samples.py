@@ -228,3 +228,30 @@ def test_workers_and_copies_read_the_same(dataset):
     packed = pickle.dumps(ds)
     assert len(packed) < 20_000
     assert torch.equal(pickle.loads(packed)[7]["fmri"], ds[7]["fmri"])
+
+
+def test_any_feature_of_the_registry_is_served(dataset, sample_film):
+    asked = ["audio.power@rate=50", "audio.envelope@bands=2", "text.duration", "video.luminance@rate=10"]
+    served = dataset(features=asked, filter="mean")
+    sample = served[3]
+    names = {"audio.power@rate=50": 1, "audio.envelope@bands=2": 2, "text": 1, "video": 1}
+    assert {name: sample[name].shape[0] for name in names} == names
+    with AudioReader(sample_film, sample_rate=16_000, channels=1) as reader:
+        sound = np.concatenate(list(reader), axis=1)[0]
+    begin = int(3 * TR * 16_000)
+    assert float(sample["audio.power@rate=50"]) == pytest.approx(np.mean(sound[begin : begin + 24_000] ** 2), rel=0.02)
+    convolved = dataset(features=asked, apply_hrf=True)
+    assert not torch.equal(convolved[3]["audio.power@rate=50"], sample["audio.power@rate=50"])
+    raw = dataset(features=["audio.power@rate=50", "video.luminance@rate=10"])[0]
+    assert raw["audio"].shape == (1, 75)
+    assert raw["video"].shape == (1, 15)
+
+
+def test_the_study_s_moment_of_a_word_counts_unless_the_name_says_another(dataset):
+    late, early = (dataset(word_at=at) for at in ("offset", "onset"))
+    named = dataset(features="text.word_rate@at=onset")
+
+    def counts(served):
+        return [float(served[i]["text"]) for i in range(20)]
+
+    assert counts(named) == counts(early) != counts(late)

@@ -149,6 +149,7 @@ def asked_rate(request: FeatureRequest) -> Fraction:
     rate = exact(request.option("rate"), f"the rate of {request.feature.name}")
     if not 0 < rate <= SAMPLE_RATE:
         raise ParameterError(
-            f"{request.feature.name} was asked for at {float(rate):g} Hz", f"give a rate above 0, up to {SAMPLE_RATE} Hz"
+            f"{request.feature.name} was asked for at {float(rate):g} Hz",
+            f"give a rate above 0, up to {SAMPLE_RATE} Hz",
         )
     return rate

@@ -10,8 +10,8 @@ from giblet.features.sound.rows import SAMPLE_RATE, RowMeans, RowStream, asked_r
 from giblet.features.streams import FeatureContext, Output
 
 # The Hilbert transformer reaches so many samples to either side. With a Kaiser window of so many dB, its response is
-# 1 within 0.001 % from EXACT_FROM Hz to as much below the Nyquist frequency.
-HILBERT_REACH = 4096
+# 1 within 0.002 % from EXACT_FROM Hz to as much below the Nyquist frequency.
+HILBERT_REACH = 2048
 HILBERT_ATTENUATION = 100.0
 EXACT_FROM = 20.0
 

@@ -10,6 +10,9 @@ from sounding import RATE, made, rows_of, tone
 from giblet.errors import ParameterError
 from giblet.features.sound import pitch
 
+# Fewer steps of pitch are quicker to search.
+NARROW = "audio.f0@fmax=400@fmin=100"
+
 
 def voice(frequency: np.ndarray) -> np.ndarray:
     """Return harmonics of a frequency that changes."""
@@ -45,10 +48,23 @@ def test_a_gliding_voice_between_silences() -> None:
 
 def test_decoding_in_parts_leaves_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = voice(200 + 50 * np.sin(np.arange(3 * RATE // 2) / 5000))
-    whole = rows_of("audio.f0", samples)
+    whole = rows_of(NARROW, samples)
     monkeypatch.setattr(pitch, "DECODED", 20)
     monkeypatch.setattr(pitch, "CONTEXT", 10)
-    np.testing.assert_array_equal(rows_of("audio.f0", samples), whole)
+    np.testing.assert_array_equal(rows_of(NARROW, samples), whole)
+
+
+def test_pitch_depends_on_no_more_past_and_future_than_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pitch, "DECODED", 8)
+    monkeypatch.setattr(pitch, "CONTEXT", 3)
+    output = made(NARROW).outputs[0]
+    low, high, silence = voice(np.full(RATE, 120.0)), voice(np.full(RATE, 300.0)), np.zeros(RATE, np.float32)
+    before = rows_of(NARROW, np.concatenate((low, high)))
+    heard = int((1 - output.about["future"]) * output.rate) - 1
+    np.testing.assert_array_equal(rows_of(NARROW, np.concatenate((low, silence)))[:heard], before[:heard])
+    forgotten = int((1 + output.about["past"]) * output.rate) + 2
+    rows = rows_of(NARROW, np.concatenate((silence, high)))
+    np.testing.assert_allclose(rows[forgotten:], before[forgotten:], rtol=1e-5)
 
 
 def test_frequencies_are_sought_where_they_are_asked_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 import warnings
 from fractions import Fraction
@@ -10,6 +11,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounding import RATE, made, rows_of
@@ -127,6 +129,19 @@ def test_a_feature_says_what_it_is(name: str) -> None:
     assert len(set(output.columns)) == len(output.columns)
     assert {"units", "definition", "past", "future"} <= json.loads(json.dumps(output.about)).keys()
     assert json.loads(json.dumps(stream.identity)) == {}
+
+
+def test_the_page_tells_columns_past_and_future_of_each() -> None:
+    page = (PROJECT / "docs" / "features_sound.md").read_text(encoding="utf-8")
+    table = re.findall(
+        r"^\| `(audio\.[^`]+)` \| [^|]+ \| ([^|]+) \| [^|]+ \| ([\d.]+)[ s]* \| ([\d.]+)[ s]* \|$", page, re.M
+    )
+    assert len(table) == 6
+    for name, columns, *seconds in table:
+        (output,) = made(name.replace("=N", "=4")).outputs
+        assert output.columns[0] in columns
+        for key, said in zip(("past", "future"), seconds, strict=True):
+            assert float(said) == pytest.approx(output.about[key], abs=5e-4)
 
 
 def test_rates_are_the_numbers_that_were_meant() -> None:

@@ -29,7 +29,7 @@ CATALOG = (
     ),
     Feature(
         "audio.onset", "continuous", "sound", "43.07 Hz", "1", "onset strength: spectral flux of the mel bands",
-        f"{_HERE}.sound.onset:Onset", options={"floor": -60.0},
+        f"{_HERE}.sound.onset:Onset", options={"floor": -50.0},
     ),
     Feature(
         "audio.hf", "continuous", "sound", "10 Hz", "of the model", "layers of a transformers audio model",

@@ -45,6 +45,7 @@ class Onset(RowStream):
         about = {
             "units": "dB",
             "definition": "mean over 128 mel bands of how much each rose since the frame before, falls counting as 0",
+            "floor_db": self._floor,
             "past": (SHIFT * HOP_LENGTH + N_FFT / 2) / SAMPLE_RATE,
             "future": 0.0,
         }

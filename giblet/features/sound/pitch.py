@@ -7,6 +7,7 @@ import numpy as np
 from giblet.errors import ParameterError
 from giblet.features.asking import FeatureRequest
 from giblet.features.sound.rows import (
+    FRAME_FUTURE,
     FRAME_PAST,
     FRAME_RATE,
     HOP_LENGTH,
@@ -53,8 +54,9 @@ class Pitch(RowStream):
         about = {
             "units": ["Hz", "0 or 1", "probability"],
             "definition": "pYIN: fundamental frequency, 0 where unvoiced; whether voiced; how probably voiced",
-            "past": (DECODED + CONTEXT) * HOP_LENGTH / SAMPLE_RATE + FRAME_PAST,
-            "future": (DECODED + CONTEXT) * HOP_LENGTH / SAMPLE_RATE + FRAME_PAST,
+            # The end of a sound is decoded in one go with what comes before.
+            "past": FRAME_PAST + float((DECODED + 2 * CONTEXT) / FRAME_RATE),
+            "future": FRAME_FUTURE + float((DECODED + CONTEXT) / FRAME_RATE),
         }
         super().__init__(Output(request.name, ("f0", "voiced", "voiced_prob"), FRAME_RATE, about=about))
         # Begins with the frame that is _before frames earlier than the next one to be given.

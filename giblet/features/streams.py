@@ -53,7 +53,8 @@ class Output:
     kind : {"continuous", "event", "pictures"}
         Events here are impulses at the beginnings of rows; most rows hold 0.
     about : mapping
-        JSON types: units, definition, seconds of past and future that a row depends on (``past``, ``future``), ….
+        JSON types: units, definition, seconds before and after the row's own time that it depends on (``past``,
+        ``future``), ….
     dtype : str
         Of the rows.
     shape : tuple of int

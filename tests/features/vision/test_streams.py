@@ -27,7 +27,7 @@ needed = pytest.mark.parametrize("name", NAMES)
 def _installed(request):
     name = request.node.callspec.params.get("name")
     if name in PACKAGES and "without" not in request.node.name:
-        pytest.importorskip(PACKAGES[name])
+        pytest.importorskip(PACKAGES[name], exc_type=ImportError)
 
 
 def pictures(n):
@@ -38,7 +38,7 @@ def pictures(n):
 
 
 @needed
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(n=st.integers(1, 75), data=st.data())
 def test_rows_are_the_same_however_the_pictures_are_cut(name, n, data, monkeypatch):
     monkeypatch.setattr(motion, "_TOGETHER", 16)

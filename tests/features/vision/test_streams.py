@@ -73,7 +73,7 @@ def test_output_and_rows_fit_the_registry(name):
 
 @needed
 @pytest.mark.parametrize("level", [0, 255])
-def test_empty_pictures_give_finite_rows_without_a_warning(name, level):
+def test_empty_pictures_give_finite_rows_and_no_warning(name, level):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rows = rows_of(maker(name), np.full((20, 54, 96, 3), level, np.uint8))

@@ -83,7 +83,7 @@ class Cuts:
 
 
 def _compared(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return a picture as PySceneDetect's `SceneManager` hands it to detectors: blue, green and red, at most 256 wide."""
+    """Return a picture as PySceneDetect hands it to detectors: blue, green and red, at most 256 wide."""
     import cv2
     from scenedetect.scene_manager import compute_downscale_factor
 

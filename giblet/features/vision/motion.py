@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ class MotionEnergy:
     pymoten defines it by default (Nishimoto et al. 2011, Current Biology 21, 1641–1646; Nunez-Elizalde et al. 2021),
     and the logarithm of the amplitude taken: what its ``project_stimulus`` gives for the whole film at once. Pictures
     before and after the film count as black.
+
+    Columns are in pymoten's order. Their names tell what they answer to: ``dir`` the direction of motion in degrees
+    anticlockwise from the right (of stripes that stand still: across them), ``sf`` cycles per picture height, ``tf``
+    Hz, ``x`` and ``y`` the centre in picture heights from the top left, ``sd`` the extent in picture heights.
 
     Filters that differ in their speed alone share the Gabor functions in space, and opposite directions have the same
     but for a sign. So each picture meets one in five of them, once.
@@ -77,7 +82,7 @@ class MotionEnergy:
         self.outputs = (Output(request.name, tuple(map(_column, self._pyramid.filters)), self.rate, about=about),)
         self._filters: _Filters | None = None
         self._waiting: list[Array] = []
-        self._responses: Array | None = None
+        self._responses: Array = np.zeros((0, 0))
 
     def push(self, pictures: npt.NDArray[np.uint8]) -> Sequence[npt.NDArray[np.float32]]:
         """Return the rows that are certain, shape (k, n_filters)."""
@@ -96,15 +101,11 @@ class MotionEnergy:
         """Filter what waits and some black pictures behind it."""
         if self._filters is None:
             self._filters = _Filters(self._pyramid)
-        black = self._filters.n_responses
-        before = np.zeros((self._past, black)) if self._responses is None else self._responses
-        now = np.array(self._waiting).reshape(len(self._waiting), -1)
-        new = self._filters.in_space(now) if len(now) else np.zeros((0, black))
-        responses = np.concatenate([before, new, np.zeros((n_black, black))])
+            self._responses = self._filters.to_black(self._past)
+        pictures = np.array(self._waiting).reshape(-1, self.size[0] * self.size[1])
         self._waiting.clear()
-        self._responses = responses[max(0, len(responses) - self._past - self._future) :]
-        if len(responses) <= self._past + self._future:
-            return self._no_rows()
+        responses = np.concatenate([self._responses, self._filters.in_space(pictures), self._filters.to_black(n_black)])
+        self._responses = responses[-(self._past + self._future) :]
         return self._filters.in_time(responses)
 
     def _no_rows(self) -> npt.NDArray[np.float32]:
@@ -112,37 +113,35 @@ class MotionEnergy:
 
 
 class _Filters:
-    """The filters of a pyramid, taken apart into what they do in space and in time.
+    """The filters of a pyramid, taken apart into what they do in space and in time."""
 
-    Attributes
-    ----------
-    n_responses : int
-        Number of responses of a picture: to the sine and to the cosine of each Gabor function in space.
-    """
-
-    def __init__(self, pyramid: object) -> None:
-        filters = pyramid.filters  # type: ignore[attr-defined]
+    def __init__(self, pyramid: Any) -> None:
+        filters = pyramid.filters
         placed = [(f.centerh, f.centerv, f.direction % 180, f.spatial_freq, f.spatial_env) for f in filters]
         _, firsts, self._place = np.unique(placed, axis=0, return_index=True, return_inverse=True)
         _, speeds, self._speed = np.unique([f.temporal_freq for f in filters], return_index=True, return_inverse=True)
         self._sign = np.where(np.array([f.direction for f in filters]) < 180, 1.0, -1.0)
         # Directions ascend in a pyramid, so the first of those that share a Gabor function lies below 180 degrees.
-        quadratures = pyramid.get_filter_spatiotemporal_quadratures  # type: ignore[attr-defined]
+        quadratures = pyramid.get_filter_spatiotemporal_quadratures
         pairs = np.array([quadratures(int(first))[:2] for first in firsts])
-        pairs *= np.abs(pairs).sum(axis=1, keepdims=True) > pyramid.mask_threshold  # type: ignore[attr-defined]
-        self.n_responses = 2 * len(firsts)
-        self._in_space = np.ascontiguousarray(pairs.swapaxes(0, 1).reshape(self.n_responses, -1).T)
+        pairs *= np.abs(pairs).sum(axis=1, keepdims=True) > pyramid.mask_threshold
+        # Of shape (pixels, responses): first all sines, then all cosines.
+        self._in_space = np.ascontiguousarray(pairs.swapaxes(0, 1).reshape(2 * len(firsts), -1).T)
         self._in_time = [quadratures(int(speed))[2:] for speed in speeds]
 
     def in_space(self, pictures: Array) -> Array:
-        """Return the responses of pictures of shape (n, pixels), shape (n, n_responses): first all sines."""
+        """Return the responses to pictures of shape (n, pixels), shape (n, responses)."""
         return pictures @ self._in_space
 
+    def to_black(self, n: int) -> Array:
+        """Return the responses to black pictures."""
+        return np.zeros((n, self._in_space.shape[1]))
+
     def in_time(self, responses: Array) -> npt.NDArray[np.float32]:
-        """Return the rows of all pictures that have enough of neighbours, shape (n, n_filters)."""
-        n = len(responses) - len(self._in_time[0][0]) + 1
+        """Return the rows of all pictures that have enough neighbours, shape (n, n_filters)."""
+        n = max(0, len(responses) - len(self._in_time[0][0]) + 1)
         rows = np.empty((n, len(self._speed)), np.float32)
-        half = self.n_responses // 2
+        half = responses.shape[1] // 2
         for speed, (sine, cosine) in enumerate(self._in_time):
             columns = np.flatnonzero(self._speed == speed)
             place, sign = self._place[columns], self._sign[columns]
@@ -155,21 +154,24 @@ class _Filters:
 
 def _convolved(responses: Array, kernel: Array) -> Array:
     """Convolve responses with a kernel in time, where the kernel lies within them."""
-    n = len(responses) - len(kernel) + 1
+    n = max(0, len(responses) - len(kernel) + 1)
     total = np.zeros((n, responses.shape[1]))
     for first, weight in enumerate(kernel[::-1]):
         total += weight * responses[first : first + n]
     return total
 
 
-def _column(gabor: dict[str, float]) -> str:
-    """Return a filter's direction, frequencies, place (picture heights from the top left) and extent in space."""
-    names = {
-        "direction": "dir",
-        "spatial_freq": "sf",
-        "temporal_freq": "tf",
-        "centerh": "x",
-        "centerv": "y",
-        "spatial_env": "sd",
+def _column(gabor: Any) -> str:
+    """Return what a filter answers to: direction and frequencies, place (heights from the top left) and extent."""
+    # Convolution runs a filter backwards in time: pymoten names the direction in which it moves when it is drawn, and
+    # it answers to the opposite one.
+    towards = (gabor.direction + 180) % 360 if gabor.temporal_freq else gabor.direction
+    numbers = {
+        "dir": towards,
+        "sf": gabor.spatial_freq,
+        "tf": gabor.temporal_freq,
+        "x": gabor.centerh,
+        "y": gabor.centerv,
+        "sd": gabor.spatial_env,
     }
-    return "_".join(f"{short}{gabor[name]:.4g}" for name, short in names.items())
+    return "_".join(f"{name}{number:.4g}" for name, number in numbers.items())

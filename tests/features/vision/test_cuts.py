@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from features.vision.films import feature_of, maker, rows_of, write_pictures
 
 from giblet.errors import ParameterError
 
-scenedetect = pytest.importorskip("scenedetect")
+scenedetect = pytest.importorskip("scenedetect", exc_type=ImportError)
 
 
 def shot(seed, n=25, height=72, width=128):
@@ -38,7 +40,7 @@ def test_the_first_picture_of_each_new_shot_is_marked(tmp_path):
 
 def test_cuts_that_follow_closely_are_one_as_they_are_by_hand(tmp_path):
     lengths = [30, 20, 5, 3, 40, 9, 30, 16, 14, 40, 2]
-    film = write_pictures(tmp_path / "flashes.mkv", sum((shot(k, n) for k, n in enumerate(lengths)), []))
+    film = write_pictures(tmp_path / "flashes.mkv", chain(*map(shot, range(11), lengths)))
     found = cuts(film)
     assert found == by_hand(film)
     # Not all are marked, and some of those that are were marked late.
@@ -93,7 +95,7 @@ def test_thresholds_that_cannot_be(name):
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["video/small_mp4.mp4", "video/small_ogg.ogv", "odd/noaudio_moviepy_example.mp4"])
 def test_real_films_are_cut_as_by_hand(realdata, name):
-    for threshold in (4, 27):
+    for threshold in (4,):
         found = cuts(realdata / name, f"video.cuts@threshold={threshold}")
         assert found == by_hand(realdata / name, threshold)
 

@@ -84,7 +84,7 @@ def test_what_is_finer_than_the_scaled_pixels_is_averaged_before(tmp_path):
 
 def test_a_rate_of_its_own(colours):
     rows = feature_of(colours, "video.luminance@rate=12.5")
-    np.testing.assert_allclose(rows[:, 0], list(PUBLISHED.values())[1::2] + [PUBLISHED[10, 10, 10]], atol=0.01)
+    np.testing.assert_allclose(rows[:, 0], [*list(PUBLISHED.values())[1::2], PUBLISHED[10, 10, 10]], atol=0.01)
     assert maker("video.luminance@rate=12.5", None).rate == Fraction(25, 2)
 
 

@@ -7,7 +7,6 @@ import os
 import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,16 @@ import giblet
 from giblet.codecs.catalog import as_bandwidth, find_codec
 from giblet.codecs.loading import check_device, load_codec
 from giblet.codecs.quality.recordings import sound_files
-from giblet.errors import MediaError, ParameterError
+from giblet.errors import ParameterError
 from giblet.listening.anchors import ANCHORS, REFERENCE
 from giblet.listening.conditions import Condition, codec_condition, codec_name, file_condition, mel_condition
 from giblet.listening.excerpts import RATE, SHORTEST, Excerpt, Recording, look_at, read_excerpt
 from giblet.listening.page import write_page
+from giblet.listening.publishing import FolderKind
 from giblet.listening.trials import Trial, make_trial, write_sounds
 from giblet.progress import SILENT, Progress, stage
-from giblet.workfolder import WorkFolder, check_place, reason
 
-KEY = "key.json"
-KIND = "giblet-mushra"
+TEST_FOLDER = FolderKind("listening test", "key.json", "giblet-mushra")
 MOST_SIGNALS = 12
 LONGEST = 12.0
 DEFAULT_CODEC = "facebook/encodec_24khz"
@@ -134,8 +132,7 @@ def make_test(
     _check_names(names)
     files = sound_files(sounds)
     starts = _starts(start, len(files))
-    target = Path(output).absolute()
-    _check_output(target, force)
+    TEST_FOLDER.check(output, force)
     recordings = [look_at(file) for file in files]
     made = [file_condition(name, place, files) for name, place in given.items()]
     if mel:
@@ -144,27 +141,21 @@ def make_test(
         loaded = load_codec(source, device)
         made[:0] = [codec_condition(loaded, bandwidth) for bandwidth in coded.values()]
     about: dict[str, Any] = {
-        "kind": KIND,
+        "kind": TEST_FOLDER.kind,
         "giblet": giblet.__version__,
         "title": title,
         "seed": secrets.randbelow(2**31) if seed is None else seed,
         "sample_rate": RATE,
     }
-    with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with WorkFolder(target) as work:
-            new = work.path / "new"
-            (new / "sounds").mkdir(parents=True)
-            notes: list[str] = []
-            with stage(progress, "making trials", len(recordings) * excerpt):
-                about["trials"] = list(_written(recordings, starts, made, excerpt, about["seed"], new, notes, progress))
-            about["test"] = write_page(new, about)
-            about["notes"] = notes
-            (new / KEY).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            _check_output(target, force)
-            if target.exists():
-                target.rename(work.path / "old")
-            new.rename(target)
+    notes: list[str] = []
+    with TEST_FOLDER.published(output, force) as folder:
+        (folder / "sounds").mkdir()
+        with stage(progress, "making trials", len(recordings) * excerpt):
+            about["trials"] = list(_written(recordings, starts, made, excerpt, about["seed"], folder, notes, progress))
+        about |= {"test": write_page(folder, about), "notes": notes}
+        text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+        # Names of files that are no text in any encoding stay what they are.
+        (folder / TEST_FOLDER.file).write_text(text, encoding="utf-8", errors="surrogateescape")
     trials = tuple(trial["name"] for trial in about["trials"])
     return ListeningTest(Path(output), about["test"], trials, names, tuple(notes))
 
@@ -216,9 +207,7 @@ def _trial_names(recordings: Sequence[Recording]) -> list[str]:
     return names
 
 
-def _coded(
-    codec: Any, bandwidths: Sequence[float] | None, others: bool, device: str
-) -> tuple[Any, dict[str, float]]:
+def _coded(codec: Any, bandwidths: Sequence[float] | None, others: bool, device: str) -> tuple[Any, dict[str, float]]:
     """Return what loads the codec, and its conditions' names and bandwidths; a codec of a name is only found."""
     if codec is None and bandwidths is None and others:
         return None, {}
@@ -269,30 +258,3 @@ def _starts(start: float | Sequence[float] | None, n_sounds: int) -> list[float 
         if not 0 <= seconds < float("inf"):
             raise ParameterError(f"an excerpt is to start at {seconds:g} s", "give seconds from 0 on")
     return [float(seconds) for seconds in starts]
-
-
-def is_test(folder: Path) -> bool:
-    """Tell whether a folder holds a listening test."""
-    try:
-        about = json.loads((folder / KEY).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(about, dict) and about.get("kind") == KIND
-
-
-def _check_output(target: Path, force: bool) -> None:
-    if os.path.lexists(target):
-        if not is_test(target):
-            raise MediaError("is there already and is no listening test", "choose another output", target)
-        if not force:
-            raise MediaError("is there already", "choose another output, or replace it with --force", target)
-    with _explained(target):
-        check_place(target)
-
-
-@contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MediaError(f"cannot be written ({reason(error)})", "choose another place", target) from error

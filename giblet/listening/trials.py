@@ -25,8 +25,9 @@ PEAK_DB = -1.0
 """Decibels of full scale that no signal of a trial exceeds."""
 # A change of level by less is hardly heard.
 LEAST_CHANGE = 1.0
-# An anchor that differs by less is hard to tell from the reference.
-LEAST_LOSS = -40.0
+# Where less than this share of a sound, in decibels, lies above 8 kHz, 7 kHz are hard to tell from the whole.
+LITTLE = -50.0
+ABOVE = 8000.0
 # Never divided by nothing, nor its logarithm taken: 200 dB below full scale.
 _TINY = 1e-10
 
@@ -109,15 +110,16 @@ def make_trial(name: str, excerpt: Excerpt, conditions: Sequence[Condition]) -> 
         Signal(condition, sound * np.float32(gain), _decibels(rms(sound), rms(reference)))
         for condition, sound in sounds.items()
     ]
-    notes += _notes(name, signals, _decibels(rms(reference - sounds[MID_ANCHOR]), rms(reference)))
+    high = reference - low_pass(reference, RATE, ABOVE)
+    notes += _notes(name, signals, _decibels(rms(high), rms(reference)))
     return Trial(name, tuple(signals), _decibels(gain, 1.0), tuple(notes))
 
 
-def _notes(name: str, signals: Sequence[Signal], lost: float) -> Iterator[str]:
-    if lost < LEAST_LOSS:
+def _notes(name: str, signals: Sequence[Signal], high: float) -> Iterator[str]:
+    if high < LITTLE:
         yield (
-            f"{name}: holds next to nothing above 7 kHz, so the mid anchor sounds like the reference, and who says so "
-            "would be excluded; choose another sound, or score with --keep-all."
+            f"{name}: next to nothing lies above {ABOVE / 1000:g} kHz, so {MID_ANCHOR} sounds almost like the "
+            "reference, and who says so may be excluded; choose another sound, or see to it when scoring."
         )
     for signal in signals:
         if signal.condition not in ANCHORS and abs(signal.level_db) >= LEAST_CHANGE:

@@ -39,6 +39,10 @@ class Board {
 
   get unheard() { return this.#rows.filter(row => !this.#answers.plays[row.stimulus]).map(row => row.letter); }
   get unrated() { return this.#rows.filter(row => this.#answers.ratings[row.stimulus] === undefined).map(row => row.letter); }
+  get progress() {
+    const n = this.#rows.length;
+    return `Played ${n - this.unheard.length} of ${n}, rated ${n - this.unrated.length} of ${n}.`;
+  }
   get missing() {
     const heard = [...this.#answers.reference ? [] : ["the reference"], ...this.unheard];
     const parts = [];

@@ -90,14 +90,14 @@ const listening = training => {
       pace();
       save();
     }
-    hint.textContent = training ? board.unheard.length ? `Not heard yet: ${listed(board.unheard)}.` : "You have heard all of them." : board.missing || "All are played and rated.";
+    hint.textContent = board.progress;
     complain(alert, "");
   };
   show(
     element("header", {},
       element("p", {className: "where"}, `Listener ${session.listener}`, element("button", {type: "button", className: "link", onclick: another}, "Not you?")),
       element("h1", {}, training ? `Training, sound ${session.at + 1} of ${order.length}` : `Sound ${session.at + 1} of ${order.length}`),
-      element("progress", {max: order.length, value: session.at + (training ? 0 : 1), ariaLabel: "Progress"})),
+      element("progress", {max: order.length, value: session.at + 1, ariaLabel: "Progress"})),
     element("p", {className: "lead"}, training
       ? "Listen to everything, set the volume, and try the sliders. Nothing of it is kept, and the letters change afterwards."
       : "How near does each version come to the reference?"),

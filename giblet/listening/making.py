@@ -126,12 +126,12 @@ def make_test(
     """
     check_device(device)
     _check_excerpt(excerpt)
+    files = sound_files(sounds)
+    starts = _starts(start, len(files))
     given = dict(conditions or {})
     source, coded = _coded(codec, bandwidths, bool(mel or given), device)
     names = (REFERENCE, *ANCHORS, *coded, *(["mel"] if mel else []), *given)
     _check_names(names)
-    files = sound_files(sounds)
-    starts = _starts(start, len(files))
     TEST_FOLDER.check(output, force)
     recordings = [look_at(file) for file in files]
     made = [file_condition(name, place, files) for name, place in given.items()]

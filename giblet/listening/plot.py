@@ -47,19 +47,16 @@ def box_plot(scores: Scores) -> Figure:
     # A single listener has no interval.
     half = [0.0 if summary.ci_high != summary.ci_high else summary.ci_high - summary.mean for summary in summaries]
     beside = [place + 0.35 for place in places]
-    axes.errorbar(beside, means, half, fmt="D", color="#9d2a1c", markersize=4, capsize=3, label="mean, 95 % interval")
+    axes.errorbar(beside, means, half, fmt="D", color="#9d2a1c", markersize=4, capsize=3)
     axes.set_xticks(list(places), [summary.condition for summary in summaries], rotation=30, ha="right")
     axes.set_ylim(-2, 102)
     axes.set_ylabel("rating")
     right = axes.secondary_yaxis("right")
     right.set_yticks([10, 30, 50, 70, 90], GRADES)
     right.tick_params(length=0)
-    n = len(scores.listeners)
-    axes.set_title(
-        f"{n} listener{'' if n == 1 else 's'}, {len({r.trial for r in scores.ratings})} trials; box: quartiles",
-        fontsize=10,
-    )
-    axes.legend(loc="lower right", fontsize=8)
+    counts = (len(scores.listeners), "listener"), (len({r.trial for r in scores.ratings}), "trial")
+    told = ", ".join(f"{n} {what if n == 1 else what + 's'}" for n, what in counts)
+    axes.set_title(f"{told}\nbox: median and quartiles; diamond: mean and 95 % interval", fontsize=10)
     return figure
 
 

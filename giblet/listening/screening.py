@@ -52,7 +52,7 @@ def screen(everyone: Iterable[Answers]) -> list[Exclusion]:
             (f"{MID_ANCHOR} above {LIMIT:g}", [r > LIMIT for r in answers.of(MID_ANCHOR)]),
         )
         reasons = tuple(
-            f"rated {what} in {sum(fails)} of {len(fails)} trials"
+            f"rated {what} in {sum(fails)} of {len(fails)} {'trial' if len(fails) == 1 else 'trials'}"
             for what, fails in checks
             if 100 * sum(fails) > MOST_PERCENT * len(fails)
         )

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -28,7 +29,7 @@ const done = arguments[0];
 const code = `registerProcessor("tape", class extends AudioWorkletProcessor {
   process([input]) { this.port.postMessage(input.length ? input[0].slice() : new Float32Array(128)); return true; }
 })`;
-context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], {type: "text/javascript"}))).then(() => {
+context.audioWorklet.addModule(`data:text/javascript;base64,${btoa(code)}`).then(() => {
   const tape = new AudioWorkletNode(context, "tape", {channelCount: 1, channelCountMode: "explicit"});
   window.taped = [];
   tape.port.onmessage = event => taped.push(event.data);
@@ -270,19 +271,14 @@ def test_switching_is_instantaneous_and_loops_have_no_gap(page, folder):
     before, after = (looped(folder, trial, conditions[i], 0.6, 1.1) for i in (low, noisy))
     begin = best_lag(tape[2000 : 2000 + len(before)], before)
     there = (np.arange(len(tape)) + begin - 2000) % len(before)
-    right_before = np.abs(tape - before[there]) < 1e-3
-    right_after = np.abs(tape - after[there]) < 1e-3
-    # The first sound until the switch, the second from it on, in step, over two ends of the loop each.
-    begun = int(np.argmax(right_before[1000:])) + 1000
-    switch = begun + int(np.argmin(smooth(right_before[begun:]) > 0.9))
-    assert begun < 2000
-    assert switch > RATE
-    assert right_before[begun : switch - 2000].mean() > 0.999
-    # Chance agreement of the two is rare, so this is where the second is heard: within a few hundredths of a second.
-    heard = switch + int(np.argmax(smooth(right_after[switch:]) > 0.9))
-    assert heard - switch < 0.04 * RATE
-    assert right_after[switch + 2000 :].mean() > 0.999
-    assert len(tape) - switch > RATE
+    # Over a hundredth of a second each: the first sound, the second, or what lies between them.
+    n_blocks = len(tape) // 480
+    wrong = [np.abs(tape - sound[there])[: 480 * n_blocks].reshape(-1, 480).max(axis=1) for sound in (before, after)]
+    heard = "".join(
+        "1" if first < 1e-3 else "2" if second < 1e-3 else "?" for first, second in zip(*wrong, strict=True)
+    )
+    # In step all along, over two ends of the loop each.
+    assert re.fullmatch(r"\?{0,2}1{100,}\?{1,3}2{100,}\??", heard), heard
 
 
 def looped(folder, trial, condition, first, stop):
@@ -301,10 +297,6 @@ def best_lag(piece, whole):
     """Return where a piece lies in a loop, by circular correlation."""
     spectra = np.fft.rfft(whole) * np.conj(np.fft.rfft(piece))
     return int(np.argmax(np.fft.irfft(spectra, len(whole))))
-
-
-def smooth(right):
-    return np.convolve(right, np.ones(480) / 480, mode="same")
 
 
 def test_keys_set_the_loop(page):

@@ -58,7 +58,7 @@ const welcome = () => {
       element("li", {}, "One of the versions is the reference itself. So at least one of them deserves 100."),
       element("li", {}, "First comes a training with all sounds, where ratings are not kept. Then every version has to be played and rated before you go on.")),
     element("form", {onsubmit: begin},
-      element("label", {htmlFor: "listener"}, "Your name or number, as whoever invited you asked for it"),
+      element("label", {htmlFor: "listener"}, "Your name or number"),
       element("div", {className: "actions"}, input, element("button", {type: "submit", className: "button"}, "Begin")),
       alert),
     keyTable());

@@ -15,7 +15,7 @@ import giblet
 from giblet.codecs.catalog import as_bandwidth, find_codec
 from giblet.codecs.loading import check_device, load_codec
 from giblet.codecs.quality.recordings import sound_files
-from giblet.errors import ParameterError
+from giblet.errors import ParameterError, printable
 from giblet.listening.anchors import ANCHORS, REFERENCE
 from giblet.listening.conditions import Condition, codec_condition, codec_name, file_condition, mel_condition
 from giblet.listening.excerpts import RATE, SHORTEST, Excerpt, Recording, look_at, read_excerpt
@@ -175,7 +175,7 @@ def _written(
     generator = random.Random(seed)
     for name, recording, start in zip(names, recordings, starts, strict=True):
         excerpt = read_excerpt(recording, seconds, start)
-        trial: Trial = make_trial(name, excerpt, conditions)
+        trial = make_trial(name, excerpt, conditions)
         if excerpt.seconds < seconds:
             notes.append(f"{name}: the excerpt lasts only {excerpt.seconds:.2f} s.")
         notes += trial.notes
@@ -195,10 +195,10 @@ def _about(excerpt: Excerpt, trial: Trial) -> dict[str, Any]:
 
 
 def _trial_names(recordings: Sequence[Recording]) -> list[str]:
-    """Return the stems of the files, numbered where two are the same."""
+    """Return the stems of the files, on one line each, numbered where two are the same."""
     names: list[str] = []
     for recording in recordings:
-        stem = Path(recording.path).stem
+        stem = printable(Path(recording.path).stem)
         name, number = stem, 1
         while name in names:
             number += 1

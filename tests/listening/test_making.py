@@ -38,6 +38,15 @@ def talk(tmp_path):
     return tmp_path / "talk.wav"
 
 
+@pytest.fixture
+def wanted(talk, tmp_path_factory):
+    """What asks for a test without a codec, which is made in a moment."""
+    place = tmp_path_factory.mktemp("same")
+    for name in ("talk", "silent"):
+        soundfile.write(place / f"{name}.wav", soundfile.read(talk)[0], RATE)
+    return {"conditions": {"same": place}, "excerpt": 1}
+
+
 def test_every_signal_of_a_trial_is_there_and_equally_long(talk, tmp_path, tiny):
     made = make_test([talk], tmp_path / "test", codec=tiny, bandwidths=[1.5, 6], mel=True, excerpt=1.5, seed=3)
     assert made.conditions == (REFERENCE, LOW_ANCHOR, MID_ANCHOR, "tiny 1.5 kbps", "tiny 6 kbps", "mel")
@@ -106,10 +115,9 @@ def test_a_sound_without_treble_is_warned_of(tmp_path, tiny):
     assert "short: the excerpt lasts only 1.20 s." in made.notes
 
 
-def test_the_seed_decides_everything(talk, tmp_path, tiny):
+def test_the_seed_decides_everything(talk, tmp_path, wanted):
     (tmp_path / "more").mkdir()
     soundfile.write(tmp_path / "more" / "talk.wav", babble(2 * RATE)[0], RATE)
-    wanted = {"codec": tiny, "bandwidths": [3], "excerpt": 1}
     tests = [
         make_test([talk, tmp_path / "more"], tmp_path / str(i), **wanted, seed=seed) for i, seed in enumerate([1, 1, 2])
     ]
@@ -126,9 +134,15 @@ def test_the_seed_decides_everything(talk, tmp_path, tiny):
     assert not contents[0].keys() - {"index.html", "key.json"} & contents[2].keys()
 
 
-def test_a_title_is_text(talk, tmp_path, tiny):
+def test_names_of_files_are_on_one_line(talk, tmp_path):
+    odd = talk.rename(tmp_path / 'a\nb, "c".wav')
+    made = make_test([odd], tmp_path / "test", conditions={"same": odd}, excerpt=1)
+    assert made.trials == ('a\\nb, "c"',)
+
+
+def test_a_title_is_text(talk, tmp_path, wanted):
     title = "</title><script>alert(1)</script> {{test}} – ü"
-    make_test([talk], tmp_path / "test", codec=tiny, bandwidths=[3], excerpt=1, title=title)
+    make_test([talk], tmp_path / "test", **wanted, title=title)
     page = (tmp_path / "test" / "index.html").read_text(encoding="utf-8")
     assert "<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt; {{test}} – ü</title>" in page
     assert page.count("<script>") == 1
@@ -158,8 +172,7 @@ def test_what_cannot_be_is_said_and_nothing_is_left(talk, tmp_path, more, error,
     assert sorted(tmp_path.iterdir()) == there
 
 
-def test_only_a_listening_test_is_replaced_and_never_by_half_of_one(talk, tmp_path, tiny):
-    wanted = {"codec": tiny, "bandwidths": [3], "excerpt": 1}
+def test_only_a_listening_test_is_replaced_and_never_by_half_of_one(talk, tmp_path, wanted):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(MediaError, match="is there already and is no listening test"):

@@ -27,7 +27,10 @@ LETTERS = "ABCDE"
 TAPE = """
 const done = arguments[0];
 const code = `registerProcessor("tape", class extends AudioWorkletProcessor {
-  process([input]) { this.port.postMessage(input.length ? input[0].slice() : new Float32Array(128)); return true; }
+  process([input]) {
+    this.port.postMessage({at: currentFrame, heard: input.length ? input[0].slice() : new Float32Array(128)});
+    return true;
+  }
 })`;
 context.audioWorklet.addModule(`data:text/javascript;base64,${btoa(code)}`).then(() => {
   const tape = new AudioWorkletNode(context, "tape", {channelCount: 1, channelCountMode: "explicit"});
@@ -43,7 +46,7 @@ context.audioWorklet.addModule(`data:text/javascript;base64,${btoa(code)}`).then
 });
 """
 UNTAPE = """
-const bytes = new Uint8Array(new Float32Array(taped.flatMap(block => [...block])).buffer);
+const bytes = new Uint8Array(new Float32Array(taped.flatMap(block => [...block.heard])).buffer);
 let text = "";
 for (const byte of bytes) text += String.fromCharCode(byte);
 return btoa(text);
@@ -262,12 +265,14 @@ def test_switching_is_instantaneous_and_loops_have_no_gap(page, folder):
     low, noisy = (conditions.index(name) for name in ("anchor 3.5 kHz", ODD))
     page.press(LETTERS[low])
     page.until(lambda: page.run("return taped.length") * 128 > 1.3 * RATE)
-    page.press(LETTERS[noisy])
+    pressed = page.run("const now = context.currentTime; board.press(arguments[0]); return now", LETTERS[noisy])
     n_taped = page.run("return taped.length")
     page.until(lambda: page.run("return taped.length") > n_taped + 1.3 * RATE / 128)
     tape = np.frombuffer(base64.b64decode(page.run(UNTAPE)), np.float32)
 
-    tape = tape[np.argmax(np.abs(tape) > 0) :]
+    begun = int(np.argmax(np.abs(tape) > 0))
+    pressed = pressed * RATE - page.run("return taped[0].at") - begun
+    tape = tape[begun:]
     before, after = (looped(folder, trial, conditions[i], 0.6, 1.1) for i in (low, noisy))
     begin = best_lag(tape[2000 : 2000 + len(before)], before)
     there = (np.arange(len(tape)) + begin - 2000) % len(before)
@@ -277,8 +282,9 @@ def test_switching_is_instantaneous_and_loops_have_no_gap(page, folder):
     heard = "".join(
         "1" if first < 1e-3 else "2" if second < 1e-3 else "?" for first, second in zip(*wrong, strict=True)
     )
-    # In step all along, over two ends of the loop each.
+    # In step all along, over two ends of the loop each, and switched when the key was pressed.
     assert re.fullmatch(r"\?{0,2}1{100,}\?{1,3}2{100,}\??", heard), heard
+    assert -480 < 480 * heard.index("2") - pressed < 0.1 * RATE
 
 
 def looped(folder, trial, condition, first, stop):

@@ -97,6 +97,10 @@ class StudyError(GibletError):
     """The files of a study are missing, contradict each other, or cannot be told apart."""
 
 
+class ListeningError(GibletError):
+    """Answers of a listening test are damaged, or do not belong together."""
+
+
 class ParameterError(GibletError, ValueError):
     """An argument has a value that cannot be used."""
 

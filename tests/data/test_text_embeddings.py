@@ -183,14 +183,14 @@ def test_arrays_that_do_not_fit(one_minilm):  # noqa: F811
     ]:
         with pytest.raises(ParameterError, match=told):
             processor.embeddings_to_text(embeddings, metadata, top_k)
-    for annotations, embeddings, told in [
+    for events, embeddings, told in [
         (table, np.ones((3, 2)), r"there are 2 events and embeddings of shape \(3, 2\)"),
         (table, np.full((2, 2), np.nan), "an embedding or a time is missing"),
         (table.assign(onset=np.nan), np.ones((2, 2)), "an embedding or a time is missing"),
         (table[["text"]], np.ones((2, 2)), "has no column called onset or start"),
     ]:
         with pytest.raises(GibletError, match=told):
-            processor.align_to_trs(annotations, embeddings, 2)
+            processor.align_to_trs(events, embeddings, 2)
 
 
 def test_what_is_not_installed_is_named_before_anything_is_read(monkeypatch, tmp_path):

@@ -15,7 +15,9 @@ from giblet.errors import AnnotationError, GibletError, MissingExtraError, Param
 from giblet.features.words import MOMENTS, Words
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["", "one", "two words", "  three  little words "]), st.integers(0, 50), st.integers(0, 9)),
+    st.tuples(
+        st.sampled_from(["", "one", "two words", "  three  little words "]), st.integers(0, 50), st.integers(0, 9)
+    ),
     max_size=12,
 )
 
@@ -62,7 +64,7 @@ def test_the_words_of_the_sample_film(made, sample_film):  # noqa: F811
 
     table = read_annotations(sample_film.with_name("sample_stimulus_words.csv"))
     feature = made("text.frequency")
-    (name, series), = feature.series(table, 30)
+    ((name, series),) = feature.series(table, 30)
     assert name == "text.frequency"
     np.testing.assert_allclose(
         series.values.ravel(), [wordfreq.zipf_frequency(word, "en") for word in table.table["text"]], rtol=1e-6
@@ -77,9 +79,7 @@ def test_the_words_of_the_sample_film(made, sample_film):  # noqa: F811
 def test_unknown_words_are_noted(made, annotated):  # noqa: F811
     feature = made("text.frequency")
     feature.series(annotated(["the xqzvwj zzqqx", "xqzvwj —"], [0, 1], [1, 1]), 2)
-    assert feature.notes == (
-        "4 of 5 words are not in wordfreq's list of 'en' and count 0 ('xqzvwj', 'zzqqx', '—')",
-    )
+    assert feature.notes == ("4 of 5 words are not in wordfreq's list of 'en' and count 0 ('xqzvwj', 'zzqqx', '—')",)
     feature.series(annotated(["the"], [0], [1]), 2)
     assert feature.notes == ()
 

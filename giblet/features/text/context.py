@@ -36,8 +36,8 @@ class LanguageModel:
     """Maker of ``text.hf:MODEL:LAYER``: what a layer of a language model holds at each word.
 
     For each word the model is given that word and a stated number of words before it, separated by blanks, and nothing
-    that comes later; the row is the mean over the tokens that hold any letter of the word, or the last of them. So it is with models whose
-    layers look both ways (BERT) as well as with those that look back only (GPT-2).
+    that comes later, whether its layers look back only (GPT-2) or both ways (BERT). The row is the mean over the tokens
+    that hold any letter of the word, or the last of them.
 
     Parameters
     ----------

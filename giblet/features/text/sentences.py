@@ -106,9 +106,7 @@ class SentenceModel:
             normalize_embeddings=self.normalize,
         ).astype(np.float32, copy=False)
         if not np.isfinite(vectors).all():
-            raise ModelError(
-                "gives numbers that are not finite", "save or download the model again", self.spec.folder
-            )
+            raise ModelError("gives numbers that are not finite", "save or download the model again", self.spec.folder)
         return vectors[[once[text] for text in texts]]
 
     def _loaded(self) -> SentenceTransformer:

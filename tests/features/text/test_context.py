@@ -7,14 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from features.text.conftest import CORPUS
+from language import CORPUS, annotated, made
 
 from giblet.errors import GibletError, ModelError, ParameterError
 
 WORDS = " ".join(CORPUS).split()
 
 
-def said(annotated, words):
+def said(words):
     return annotated(words, np.arange(len(words)) * 0.4, [0.3] * len(words))
 
 
@@ -47,9 +47,9 @@ def by_hand(folder, words, n_before, layer, pooled="mean"):
 @pytest.mark.parametrize(
     ("options", "n_before", "pooled"), [("@context=3", 3, "mean"), ("@context=0@tokens=last", 0, "last")]
 )
-def test_as_by_hand(made, annotated, request, model, options, n_before, pooled):
+def test_as_by_hand(request, model, options, n_before, pooled):
     folder = request.getfixturevalue(model)
-    (name, series), (second, _) = made(f"text.hf:{folder}:1+-1{options}@batch=5").series(said(annotated, WORDS), 30)
+    (name, series), (second, _) = made(f"text.hf:{folder}:1+-1{options}@batch=5").series(said(WORDS), 30)
     assert name == f"text.hf:{folder}:1@batch=5{options}"
     assert second.split("@")[0].endswith(":3" if model == "gpt2" else ":2")
     assert (series.kind, series.values.shape, series.values.dtype) == ("event", (len(WORDS), 16), np.float32)
@@ -60,34 +60,34 @@ def test_as_by_hand(made, annotated, request, model, options, n_before, pooled):
 
 
 @pytest.mark.parametrize("model", ["gpt2", "bert"])
-def test_no_row_knows_later_words(made, annotated, request, model):
+def test_no_row_knows_later_words(request, model):
     feature = made(f"text.hf:{request.getfixturevalue(model)}:-1@context=6")
-    whole = feature.series(said(annotated, WORDS), 30)[0][1].values
-    changed = feature.series(said(annotated, WORDS[:9] + ["umbrella"] * 8), 30)[0][1].values
+    whole = feature.series(said(WORDS), 30)[0][1].values
+    changed = feature.series(said(WORDS[:9] + ["umbrella"] * 8), 30)[0][1].values
     np.testing.assert_allclose(changed[:9], whole[:9], atol=2e-6)
     assert np.abs(changed[9] - whole[9]).max() > 1e-3
     # Nor words further back than the context reaches.
-    later = feature.series(said(annotated, ["umbrella"] * 4 + WORDS[4:]), 30)[0][1].values
+    later = feature.series(said(["umbrella"] * 4 + WORDS[4:]), 30)[0][1].values
     np.testing.assert_allclose(later[10:], whole[10:], atol=2e-6)
     assert np.abs(later[9] - whole[9]).max() > 1e-5
 
 
-def test_batches_do_not_matter(made, annotated, bert):
-    one, many = (made(f"text.hf:{bert}:all@batch={batch}").series(said(annotated, WORDS), 30) for batch in (1, 16))
+def test_batches_do_not_matter(bert):
+    one, many = (made(f"text.hf:{bert}:all@batch={batch}").series(said(WORDS), 30) for batch in (1, 16))
     assert len(one) == len(many) == 3
     for (_, alone), (_, together) in zip(one, many, strict=True):
         np.testing.assert_allclose(alone.values, together.values, atol=2e-6)
 
 
-def test_a_context_longer_than_the_model_takes_loses_its_first_words(made, annotated, gpt2):
+def test_a_context_longer_than_the_model_takes_loses_its_first_words(gpt2):
     words, (_, tokenizer) = WORDS * 3, loaded(gpt2)
     fits = max(n for n in range(len(words)) if len(tokenizer(" ".join(words[len(words) - 1 - n :]))["input_ids"]) <= 48)
     assert 3 < fits < len(words) - 1
-    rows = made(f"text.hf:{gpt2}:-1@context=1000").series(said(annotated, words), 30)[0][1].values
+    rows = made(f"text.hf:{gpt2}:-1@context=1000").series(said(words), 30)[0][1].values
     np.testing.assert_allclose(rows[-1], by_hand(gpt2, words[-1 - fits :], fits, -1)[-1], atol=2e-6)
 
 
-def test_an_encoder_of_two_and_words_that_are_no_tokens(made, annotated, bert, tmp_path):
+def test_an_encoder_of_two_and_words_that_are_no_tokens(bert, tmp_path):
     import torch
     from transformers import T5Config, T5Model
 
@@ -97,12 +97,12 @@ def test_an_encoder_of_two_and_words_that_are_no_tokens(made, annotated, bert, t
     for file in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / file, tmp_path)
     feature = made(f"text.hf:{tmp_path}:2@context=2")
-    series = feature.series(said(annotated, ["the", "\u200b", "letter"]), 5)[0][1]
+    series = feature.series(said(["the", "\u200b", "letter"]), 5)[0][1]
     assert series.values.any(axis=1).tolist() == [True, False, True]
     assert feature.notes == ("1 words are no tokens to the model and count 0 (such as '\\u200b')",)
 
 
-def test_no_words(made, annotated, bert):
+def test_no_words(bert):
     ((_, series),) = made(f"text.hf:{bert}:1").series(annotated([], [], []), 5)
     assert (series.kind, series.values.shape) == ("event", (0, 16))
     with pytest.raises(GibletError, match=r"words.csv: none of its events has a text; name the column of words"):
@@ -119,12 +119,12 @@ def test_no_words(made, annotated, bert):
         (":1@at=middle", "at is 'middle'; choose from onset, midpoint, offset"),
     ],
 )
-def test_options_that_cannot_be(made, bert, part, told):
+def test_options_that_cannot_be(bert, part, told):
     with pytest.raises(ParameterError, match=told):
         made(f"text.hf:{bert}{part}")
 
 
-def test_models_that_are_none(made, annotated, gpt2, tmp_path):
+def test_models_that_are_none(gpt2, tmp_path):
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from transformers import PreTrainedTokenizerFast
@@ -137,16 +137,16 @@ def test_models_that_are_none(made, annotated, gpt2, tmp_path):
         made(f"text.hf:{tmp_path}:1")
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match="its tokenizer cannot be loaded"):
-        made(f"text.hf:{tmp_path}:1").series(said(annotated, WORDS), 5)
+        made(f"text.hf:{tmp_path}:1").series(said(WORDS), 5)
     large = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"the": 400, "?": 1}, unk_token="?")))
     large.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="its tokenizer is of another model"):
-        made(f"text.hf:{tmp_path}:1").series(said(annotated, ["the"]), 5)
+        made(f"text.hf:{tmp_path}:1").series(said(["the"]), 5)
     with pytest.raises(GibletError, match=r"words.csv: the word 'ababab.*alone is more than the 48 tokens"):
-        made(f"text.hf:{gpt2}:1").series(said(annotated, ["ab" * 100]), 5)
+        made(f"text.hf:{gpt2}:1").series(said(["ab" * 100]), 5)
 
 
-def test_another_tokenizer_is_another_feature(made, gpt2, tmp_path):
+def test_another_tokenizer_is_another_feature(gpt2, tmp_path):
     shutil.copytree(gpt2, tmp_path, dirs_exist_ok=True)
     assert made(f"text.hf:{tmp_path}:1").identity == made(f"text.hf:{gpt2}:1").identity
     with (tmp_path / "tokenizer.json").open("a") as file:

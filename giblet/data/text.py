@@ -163,7 +163,9 @@ class TextProcessor:
         """
         table = read_annotations(xlsx_path, **{"keep_empty": True, **self.options}).table
         ends = table["onset"] + table["duration"]
-        return table.assign(**{"Start Time (s)": table["onset"], "End Time (s)": ends})
+        table = table.assign(**{"Start Time (s)": table["onset"], "End Time (s)": ends})
+        table.attrs["path"] = os.fspath(xlsx_path)
+        return table
 
     def combine_text_columns(
         self, annotations: pd.DataFrame, text_columns: Sequence[str] | None = None, separator: str = SEPARATOR
@@ -192,7 +194,7 @@ class TextProcessor:
         if text_columns is None:
             there = {str(name).strip() for name in annotations.columns}
             text_columns = [name for name in COLUMNS if name in there] or ["text"]
-        return combined_texts(annotations, text_columns, separator)
+        return combined_texts(annotations, text_columns, separator, annotations.attrs.get("path"))
 
     def annotations_to_embeddings(
         self,

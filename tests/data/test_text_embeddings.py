@@ -13,7 +13,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from conftest import PROJECT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from language import take_minilm
 
@@ -115,7 +115,7 @@ def test_annotations_as_they_are_read(scenes):
     ]  # fmt: skip
     with pytest.raises(AnnotationError, match=r"scenes.xlsx: none of its events has a text; choose other text_columns"):
         processor.annotations_to_embeddings(scenes, 4, text_columns=["Camera Angle"])
-    with pytest.raises(AnnotationError, match="there is no column 'Place'; choose from 'onset'"):
+    with pytest.raises(AnnotationError, match="scenes.xlsx: there is no column 'Place'; choose from 'onset'"):
         processor.combine_text_columns(table, ["Place"])
     with pytest.raises(ParameterError, match="columns of texts are 'Location'; give a list"):
         processor.combine_text_columns(table, "Location")
@@ -124,6 +124,7 @@ def test_annotations_as_they_are_read(scenes):
 EVENTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)), min_size=1, max_size=10)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(1, 4), st.sampled_from([0.5, 1, 2]), st.sampled_from(["forward_fill", "zero"]))
 def test_what_a_tr_holds(events, most, window, gap_fill):
     """In half seconds, with TRs of 1 s, in no order."""

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from language import annotated, made
 
@@ -22,6 +22,7 @@ EVENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(EVENTS, st.sampled_from(sorted(MOMENTS)))
 def test_words_share_the_time_of_their_text(events, at):
     import pandas as pd

@@ -108,7 +108,7 @@ class LanguageModel:
                 else:
                     silent.append(words.texts[number])
         if silent:
-            self.notes = (f"{len(silent)} words are no tokens to the model and count 0 (such as {silent[0]!r})",)
+            self.notes = (f"words that are no tokens to the model count 0: {len(silent)} (such as {silent[0]!r})",)
         names = [f"text.hf.{column}" for column in range(values.shape[2])]
         return [
             (self.request.named(self.request.parts[0], str(layer)), words.series(values[k], names))

@@ -99,7 +99,7 @@ def test_an_encoder_of_two_and_words_that_are_no_tokens(bert, tmp_path):
     feature = made(f"text.hf:{tmp_path}:2@context=2")
     series = feature.series(said(["the", "\u200b", "letter"]), 5)[0][1]
     assert series.values.any(axis=1).tolist() == [True, False, True]
-    assert feature.notes == ("1 words are no tokens to the model and count 0 (such as '\\u200b')",)
+    assert feature.notes == ("words that are no tokens to the model count 0: 1 (such as '\\u200b')",)
 
 
 def test_no_words(bert):

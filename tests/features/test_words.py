@@ -54,6 +54,7 @@ def test_every_feature_stands_at_the_same_moments():
     )
     for series in (rate, duration, frequency):
         assert (series.kind, series.values.dtype) == ("event", np.float32)
+        assert series.names[0].endswith("@at=midpoint")
         np.testing.assert_allclose(series.times, [1.25, 1.75, 2.25, 3.1])
     assert rate.values.ravel().tolist() == [1, 1, 1, 1]
     np.testing.assert_allclose(duration.values.ravel(), [0.5, 0.5, 0.5, 0.2])

@@ -109,11 +109,11 @@ class LanguageModel:
                     silent.append(words.texts[number])
         if silent:
             self.notes = (f"words that are no tokens to the model count 0: {len(silent)} (such as {silent[0]!r})",)
-        names = [f"text.hf.{column}" for column in range(values.shape[2])]
-        return [
-            (self.request.named(self.request.parts[0], str(layer)), words.series(values[k], names))
-            for k, layer in enumerate(self.layers)
-        ]
+        series = []
+        for layer, rows in zip(self.layers, values, strict=True):
+            name = self.request.named(self.request.parts[0], str(layer))
+            series.append((name, words.series(rows, [f"{name}.{column}" for column in range(rows.shape[1])])))
+        return series
 
     def _tokens(self, texts: Sequence[str], number: int, path: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the tokens of a word with its context, and which of them are the word's own."""

@@ -93,5 +93,5 @@ class Embedding:
         edges = np.arange(n_rows + 1) * self.rate.denominator / self.rate.numerator
         onsets, durations = (table[name].to_numpy(float)[said] for name in ("onset", "duration"))
         rows, covered = spread(vectors, onsets, durations, edges[:-1], edges[1:], self.aggregation)
-        names = [f"text.embedding.{column}" for column in range(vectors.shape[1])]
+        names = [f"{self.name}.{column}" for column in range(vectors.shape[1])]
         return [(self.name, FeatureSeries.regular(filled(rows, covered, self.gap_fill), self.rate, names))]

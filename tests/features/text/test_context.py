@@ -53,6 +53,7 @@ def test_as_by_hand(request, model, options, n_before, pooled):
     assert name == f"text.hf:{folder}:1@batch=5{options}"
     assert second.split("@")[0].endswith(":3" if model == "gpt2" else ":2")
     assert (series.kind, series.values.shape, series.values.dtype) == ("event", (len(WORDS), 16), np.float32)
+    assert series.names[15] == f"{name}.15"
     np.testing.assert_allclose(series.times, np.arange(len(WORDS)) * 0.4 + 0.3)
     np.testing.assert_allclose(series.values, by_hand(folder, WORDS, n_before, 1, pooled), atol=2e-6)
     # Words of several tokens are among them.

@@ -25,6 +25,7 @@ def test_rows_are_the_embeddings_of_what_goes_on(one_minilm):
     scenes = annotated(TEXTS, [0.5, 1.6, 3], [1, 0.3, 0.5])
     ((name, series),) = made("text.embedding:minilm").series(scenes, 4.1)
     assert name == "text.embedding:minilm"
+    assert series.names[383] == "text.embedding:minilm.383"
     # Rows for all i / 4 below 4.1 s.
     assert (series.kind, series.values.shape, series.values.dtype) == ("continuous", (17, 384), np.float32)
     np.testing.assert_array_equal(series.times, np.arange(17) / 4)

@@ -40,16 +40,24 @@ class Wishes:
         Where further parts begin, seconds.
     silences : frozenset of str
         Labels that stand for nothing said, in lower case.
+    keep_empty : bool
+        Whether events without a text stay.
     """
 
     clock_start: float
     part: int | None
     restarts: str | tuple[float, ...] | None
     silences: frozenset[str]
+    keep_empty: bool = False
 
     @classmethod
     def asked(
-        cls, clock_start: Seconds, part: int | None, restarts: str | Sequence[Seconds] | None, silences: Collection[str]
+        cls,
+        clock_start: Seconds,
+        part: int | None,
+        restarts: str | Sequence[Seconds] | None,
+        silences: Collection[str],
+        keep_empty: bool = False,
     ) -> Wishes:
         """Return the wishes of values as people write them.
 
@@ -68,9 +76,8 @@ class Wishes:
             restarts = tuple(float(exact(time, "a restart")) for time in restarts)
         if isinstance(silences, str):
             silences = (silences,)
-        return cls(
-            float(exact(clock_start, "clock_start")), part, restarts, frozenset(label.lower() for label in silences)
-        )
+        quiet = frozenset(label.lower() for label in silences)
+        return cls(float(exact(clock_start, "clock_start")), part, restarts, quiet, keep_empty)
 
 
 def arranged(found: Found, path: str, wishes: Wishes) -> Annotations:
@@ -107,7 +114,7 @@ def arranged(found: Found, path: str, wishes: Wishes) -> Annotations:
     notes += more
     said = ~table["text"].str.lower().isin(wishes.silences)
     # Where no event has a text, the events themselves are what counts.
-    if (table["text"] != "").any():
+    if not wishes.keep_empty and (table["text"] != "").any():
         said &= table["text"] != ""
     if not said.all():
         notes.append(f"{(~said).sum()} of {len(table)} labels are empty or mark silence and were left out")

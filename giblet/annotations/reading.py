@@ -27,6 +27,7 @@ def read_annotations(
     part: int | None = None,
     restarts: str | Sequence[Seconds] | None = None,
     silences: Collection[str] = SILENCES,
+    keep_empty: bool = False,
     fps: float | None = None,
 ) -> Annotations:
     """Read words, scenes or events from a file.
@@ -55,6 +56,8 @@ def read_annotations(
         one clock and merely unordered; else, for each further part, when it begins on the clock of the first.
     silences : collection of str
         Labels that stand for nothing said, without regard to case; such events are left out, as are empty ones.
+    keep_empty : bool
+        Keep events without a text, of which other columns may tell.
     fps : float, optional
         Pictures per second, where times count pictures (``00:01:02:15``, MicroDVD).
 
@@ -71,7 +74,7 @@ def read_annotations(
     ParameterError
         If a parameter has a value that cannot be used.
     """
-    wishes = Wishes.asked(clock_start, part, restarts, silences)
+    wishes = Wishes.asked(clock_start, part, restarts, silences, keep_empty)
     return arranged(_found(path, tier, sheet, columns, fps), os.fspath(path), wishes)
 
 

@@ -40,6 +40,7 @@ def closing_line(film: Path, done: Extraction, speed: float) -> str:
         spare = "" if frames.denominator == 1 else f" ({float(frames):g} on average, the odd one dropped)"
         parts.append(f"{shapes} at TR {float(tr):g} s, {int(frames)} frames per TR{spare}")
     parts += _series(about)
+    parts += [note.rstrip(".") for note in about.get("annotations", {}).get("notes", ())]
     if about["sound"] is None:
         parts.append(f"{float(Fraction(about['duration'])):.3f} s of film")
     else:

@@ -119,7 +119,7 @@ def extract(
         raise AnnotationError(
             f"{next(iter(plan.words))} needs the words of the film", "name their file with --annotations (annotations=)"
         )
-    written = words.read() if plan.words else ()
+    written = words.read() if plan.words else None
     before = _state(film)
     asked = {
         "recipe": RECIPE,

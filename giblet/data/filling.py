@@ -16,7 +16,7 @@ from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings
 from giblet.data.plan import LATENTS, Plan, film_length
 from giblet.data.request import TRRequest
-from giblet.data.series_arrays import SeriesWriter, merged, put_series
+from giblet.data.series_arrays import SeriesWriter, put_series
 from giblet.data.sound import TRSound
 from giblet.data.streams import Consumer, FilmSeries, RowLimit, look_ahead, run_together
 from giblet.features import PictureFeature
@@ -67,7 +67,7 @@ class Filler:
         self._track, self._progress = track, progress
         self.series: dict[str, dict[str, Any]] = {}
 
-    def fill(self, plan: Plan, codec: Codec | None, bandwidth: float, annotations: Sequence[Annotations] = ()) -> None:
+    def fill(self, plan: Plan, codec: Codec | None, bandwidth: float, annotations: Annotations | None = None) -> None:
         """Write everything that a plan holds.
 
         Parameters
@@ -78,7 +78,7 @@ class Filler:
             Where codes are wanted.
         bandwidth : float
             Kilobits per second.
-        annotations : sequence of Annotations
+        annotations : Annotations or None
             Where features of words are wanted.
 
         Raises
@@ -92,7 +92,7 @@ class Filler:
             self._keep_time(None, film_length(self._film))
         if plan.pictures:
             self._fill_pictures(list(plan.pictures.values()))
-        if plan.words:
+        if plan.words and annotations is not None:
             self._fill_words(plan, annotations)
         if self.series:
             self.provenance["series"] = self.series
@@ -157,19 +157,16 @@ class Filler:
         for i, each in enumerate(writers):
             self._end_series(each, held=sampler.held[i])
 
-    def _fill_words(self, plan: Plan, annotations: Sequence[Annotations]) -> None:
+    def _fill_words(self, plan: Plan, annotations: Annotations) -> None:
         until = float(Fraction(self.provenance["duration_with_padding"]))
+        notes = list(annotations.notes)
         for name, feature in plan.words.items():
-            self._progress.begin(name, until)
-            made = [feature.series(each, until) for each in annotations]
-            self._progress.advance(until)
-            self._progress.end()
-            for series in zip(*made, strict=True):
-                self.series[series[0][0]] = put_series(
-                    self._store, series[0][0], merged([rows for _, rows in series]), dict(feature.identity)
-                )
-        notes = [note for each in annotations for note in each.notes]
-        self.provenance["annotations"] = {"files": [Path(each.path).name for each in annotations], "notes": notes}
+            with stage(self._progress, name, until):
+                for series, rows in feature.series(annotations, until):
+                    self.series[series] = put_series(self._store, series, rows, dict(feature.identity))
+                self._progress.advance(until)
+            notes += getattr(feature, "notes", ())
+        self.provenance["annotations"] = {"files": annotations.path, "notes": notes}
 
     def _end_codes(self, film: FilmCodes, arrays: CodeArrays, codec: Codec, bandwidth: float) -> None:
         n_frames = arrays.close(film.segments)

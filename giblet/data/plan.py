@@ -50,17 +50,25 @@ class Annotated:
         listed = [files] if isinstance(files, (str, os.PathLike)) else files
         return cls(tuple(Path(file) for file in listed), tier, sheet)
 
-    def read(self) -> tuple[Annotations, ...]:
-        """Return what the files hold.
+    def read(self) -> Annotations:
+        """Return what the files hold, together.
 
         Raises
         ------
         AnnotationError
             If one cannot be read.
         """
-        from giblet.annotations import read_annotations
+        import pandas as pd
 
-        return tuple(read_annotations(file, tier=self.tier, sheet=self.sheet) for file in self.files)
+        from giblet.annotations import Annotations, read_annotations
+
+        # A scene whose text is blank may be described in other columns.
+        found = [read_annotations(file, tier=self.tier, sheet=self.sheet, keep_empty=True) for file in self.files]
+        if len(found) == 1:
+            return found[0]
+        table = pd.concat([each.table for each in found]).sort_values("onset", kind="stable", ignore_index=True)
+        notes = tuple(f"{Path(each.path).name}: {note}" for each in found for note in each.notes)
+        return Annotations(table, ", ".join(each.path for each in found), notes)
 
     def decisive(self) -> dict[str, Any]:
         """Return what decides the events, for a key."""
@@ -147,10 +155,6 @@ def plan_features(
     """
     requests = ask_features(features)
     split = split_requests(requests)
-    makers = {
-        source: {request.name: request.feature.load() for request in split[source]}
-        for source in ("sound", "pictures", "words")
-    }
     context = FeatureContext(device)
     if split["pictures"]:
         if film is None:
@@ -161,8 +165,8 @@ def plan_features(
         size = None if stream.width is None or stream.height is None else (stream.width, stream.height)
         context = FeatureContext(device, rate, size)
     made = {
-        source: {request.name: makers[source][request.name](request, context) for request in split[source]}
-        for source in makers
+        source: {request.name: request.feature.make(request, context) for request in split[source]}
+        for source in ("sound", "pictures", "words")
     }
     return Plan(tuple(request.name for request in requests), made["sound"], made["pictures"], made["words"])
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from giblet.annotations.columns import find_header
 from giblet.errors import ParameterError
 from giblet.features.text.spreading import check_spreading, filled, overlaps, spread
 from giblet.timeline import Seconds, TRGrid, exact, whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODES = ("concatenate", "average")
 
@@ -127,3 +132,33 @@ def nearest(rows: np.ndarray, vectors: np.ndarray, top_k: int = 1) -> Sequence[n
         cosines = (blocks / length[:, None] @ compass.T).max(axis=0)
         found.append(np.argsort(-cosines, kind="stable")[:top_k])
     return found
+
+
+def event_times(annotations: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Find when the events of a table happen.
+
+    Parameters
+    ----------
+    annotations : pandas.DataFrame
+        With columns of the usual names: onset and duration, Start Time (s) and End Time (s), ….
+
+    Returns
+    -------
+    onsets, durations : ndarray of float64, shape (n_events,)
+        Seconds; durations are 0 where no column tells of them.
+
+    Raises
+    ------
+    AnnotationError
+        If there is no column of onsets.
+    """
+    names = list(annotations.columns)
+    roles = find_header("the annotations", [names], {}).roles
+    seconds = {
+        role: annotations.iloc[:, column.number].to_numpy(float) * column.factor
+        for role, column in roles.items()
+        if role != "text"
+    }
+    if "duration" in seconds:
+        return seconds["onset"], seconds["duration"]
+    return seconds["onset"], seconds.get("offset", seconds["onset"]) - seconds["onset"]

@@ -138,21 +138,6 @@ def read_series(
     return FeatureSeries(values, times, tuple(columns), about["kind"], durations)
 
 
-def merged(series: Sequence[FeatureSeries]) -> FeatureSeries:
-    """Return series of the same columns as one, in order of time."""
-    if len(series) == 1:
-        return series[0]
-    times = np.concatenate([one.times for one in series])
-    order = np.argsort(times, kind="stable")
-    return FeatureSeries(
-        np.concatenate([one.values for one in series])[order],
-        times[order],
-        series[0].names,
-        series[0].kind,
-        np.concatenate([one.durations for one in series])[order],
-    )
-
-
 def _put_times(store: StoreWriter, array: str, times: np.ndarray) -> None:
     store.put(
         f"{array}.time", (f"{array}.row",), times, {"units": "s", "long_name": "start of the row on the film's clock"}

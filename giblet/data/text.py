@@ -11,11 +11,10 @@ import numpy as np
 
 from giblet.alignment import to_trs
 from giblet.annotations import read_annotations
-from giblet.annotations.columns import find_header
 from giblet.data.request import TRRequest
-from giblet.data.scenes import SceneLayout, nearest
+from giblet.data.scenes import SceneLayout, event_times, nearest
 from giblet.data.video import tr_times
-from giblet.errors import AlignmentError, ParameterError
+from giblet.errors import AlignmentError, AnnotationError, ParameterError
 from giblet.features.text.combining import SEPARATOR, combined_texts
 from giblet.features.text.sentences import MINILM, SentenceModel
 from giblet.features.words import check_moment, word_rate
@@ -162,9 +161,11 @@ class TextProcessor:
         AnnotationError, ParameterError
             As `read_annotations`.
         """
-        table = read_annotations(xlsx_path, **self.options).table
+        table = read_annotations(xlsx_path, **{"keep_empty": True, **self.options}).table
         ends = table["onset"] + table["duration"]
-        return table.assign(**{"Start Time (s)": table["onset"], "End Time (s)": ends})
+        table = table.assign(**{"Start Time (s)": table["onset"], "End Time (s)": ends})
+        table.attrs["path"] = os.fspath(xlsx_path)
+        return table
 
     def combine_text_columns(
         self, annotations: pd.DataFrame, text_columns: Sequence[str] | None = None, separator: str = SEPARATOR
@@ -193,7 +194,7 @@ class TextProcessor:
         if text_columns is None:
             there = {str(name).strip() for name in annotations.columns}
             text_columns = [name for name in COLUMNS if name in there] or ["text"]
-        return combined_texts(annotations, text_columns, separator)
+        return combined_texts(annotations, text_columns, separator, annotations.attrs.get("path"))
 
     def annotations_to_embeddings(
         self,
@@ -235,6 +236,8 @@ class TextProcessor:
         annotations = self.load_annotations(xlsx_path)
         texts = self.combine_text_columns(annotations, text_columns)
         said = texts.notna()
+        if not said.any():
+            raise AnnotationError("none of its events has a text", "choose other text_columns", xlsx_path)
         grid = self._grid((annotations["onset"] + annotations["duration"]).to_numpy(float), n_trs, start, xlsx_path)
         vectors = self._vectors(texts[said].tolist())
         rows, metadata = self.align_to_trs(annotations[said], vectors, grid.n_trs, start=start)
@@ -279,7 +282,7 @@ class TextProcessor:
                 f"there are {len(annotations)} events and embeddings of shape {vectors.shape}",
                 "give embeddings of shape (n_events, dim)",
             )
-        onsets, durations = _times(annotations)
+        onsets, durations = event_times(annotations)
         if not all(np.isfinite(numbers).all() for numbers in (vectors, onsets, durations)) or (durations < 0).any():
             raise AlignmentError("an embedding or a time is missing", "leave such events out")
         grid = self._grid(onsets + durations, n_trs, start, None)
@@ -376,17 +379,3 @@ class TextProcessor:
         encoded = self._ready().encode(new)
         self._known.update(zip(new, encoded, strict=True))
         return np.array([self._known[text] for text in texts], np.float32).reshape(-1, encoded.shape[1])
-
-
-def _times(annotations: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return onsets and durations, seconds."""
-    names = list(annotations.columns)
-    roles = find_header("the annotations", [names], {}).roles
-    seconds = {
-        role: annotations.iloc[:, column.number].to_numpy(float) * column.factor
-        for role, column in roles.items()
-        if role != "text"
-    }
-    if "duration" in seconds:
-        return seconds["onset"], seconds["duration"]
-    return seconds["onset"], seconds.get("offset", seconds["onset"]) - seconds["onset"]

@@ -46,7 +46,8 @@ CATALOG = (
     ),
     Feature(
         "text.frequency", "event", "words", "per word", "1", "Zipf frequency of each word",
-        f"{_HERE}.text.frequency:WordFrequency", options={"at": "offset", "language": "en"}, extra="text", package="wordfreq",
+        f"{_HERE}.text.frequency:WordFrequency", options={"at": "offset", "language": "en"},
+        extra="text", package="wordfreq",
     ),
     Feature(
         "text.embedding", "continuous", "words", "4 Hz", "of the model", "embedding of the sentence or scene going on",

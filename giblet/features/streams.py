@@ -146,6 +146,8 @@ class PictureFeature(Protocol):
 class WordFeature(Protocol):
     """Features of annotations.
 
+    After a call of `series`, an attribute ``notes``, where there is one, says what was found, one sentence each.
+
     Attributes
     ----------
     identity : mapping

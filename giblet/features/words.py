@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,7 +161,7 @@ class WordRate:
 
     def series(self, annotations: Annotations, until: float) -> list[tuple[str, FeatureSeries]]:
         """Return the impulses, of shape (n_words, 1), as `giblet.features.streams.WordFeature` says."""
-        return [(self.name, word_rate(annotations, self.at))]
+        return [(self.name, replace(word_rate(annotations, self.at), names=(self.name,)))]
 
 
 class WordDuration:
@@ -201,4 +201,4 @@ class WordDuration:
                 "give their ends, in a column offset or duration, or as intervals of a TextGrid",
                 annotations.path,
             )
-        return [(self.name, words.series(words.durations[:, None].astype(np.float32), ("text.duration",)))]
+        return [(self.name, words.series(words.durations[:, None].astype(np.float32), (self.name,)))]

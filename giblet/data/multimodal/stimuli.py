@@ -15,7 +15,7 @@ from giblet.data.extraction import extract
 from giblet.data.multimodal.prepared import FeatureArray
 from giblet.data.multimodal.settings import DatasetSettings
 from giblet.data.plan import BUILT_IN, Annotated, split_requests
-from giblet.data.series_arrays import array_name, merged
+from giblet.data.series_arrays import array_name
 from giblet.data.store import FeatureStore, open_store
 from giblet.data.study import RunFiles
 from giblet.errors import StudyError
@@ -248,14 +248,13 @@ class _Maker:
         if not stimulus.annotations:
             raise StudyError(f"{requests[0].name} needs annotations", "name them in the study", stimulus.name)
         found = Annotated(stimulus.annotations, settings.tier, settings.sheet).read()
-        self.notes += [note for annotations in found for note in annotations.notes]
+        self.notes += found.notes
         made: dict[str, FeatureSeries] = {}
         for request in requests:
             feature = self._word_feature(request)
             with stage(self._progress, f"{request.name} of {stimulus.name}", None):
-                each = [feature.series(annotations, until) for annotations in found]
-            for same in zip(*each, strict=True):
-                made[same[0][0]] = merged([series for _, series in same])
+                made |= dict(feature.series(found, until))
+            self.notes += getattr(feature, "notes", ())
         return made
 
     def _word_feature(self, request: FeatureRequest) -> WordFeature:
@@ -263,9 +262,8 @@ class _Maker:
         options = dict(request.options or {})
         if options.get("at") == request.feature.options.get("at", ""):
             options["at"] = self._settings.word_at
-        feature: WordFeature = request.feature.load()(
-            FeatureRequest(request.feature, request.parts, options), FeatureContext()
-        )
+        asked = FeatureRequest(request.feature, request.parts, options)
+        feature: WordFeature = request.feature.make(asked, FeatureContext())
         return feature
 
     def _extracted(self, names: list[str], stores: Path) -> FeatureStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def combined_texts(
     return pd.Series([text or np.nan for text in joined], index=table.index, dtype=object)
 
 
-def _text(cell: object) -> str:
+def _text(cell: Any) -> str:
     import pandas as pd
 
     # A cell of a list or an array has no one truth about being missing.

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Files that decide how texts become tokens.
-_TOKENIZERS = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
-    "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+# Files of tokens, of which a folder has at least one, and others that decide how texts become tokens.
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
 )  # fmt: skip
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 POOLING = ("mean", "last")
 
 
@@ -36,8 +36,8 @@ class LanguageModel:
     """Maker of ``text.hf:MODEL:LAYER``: what a layer of a language model holds at each word.
 
     For each word the model is given that word and a stated number of words before it, separated by blanks, and nothing
-    that comes later; the row is the mean over the tokens of the word, or its last token. So it is with models whose
-    layers look both ways (BERT) as well as with those that look back only (GPT-2).
+    that comes later, whether its layers look back only (GPT-2) or both ways (BERT). The row is the mean over the tokens
+    that hold any letter of the word, or the last of them.
 
     Parameters
     ----------
@@ -77,8 +77,11 @@ class LanguageModel:
         check_device(context.device)
         self.device = context.device
         self.spec = find_model(request.parts[0])
+        # Without one, transformers makes a tokenizer that knows no token.
+        if not any((self.spec.folder / name).is_file() for name in _VOCABULARIES):
+            raise ModelError("has no tokenizer.json", "save its tokenizer into the folder", self.spec.folder)
         self.layers = choose_layers(request.parts[1], self.spec.n_layers)
-        self.identity = {"model": self.spec.fingerprint(*_TOKENIZERS)}
+        self.identity = {"model": self.spec.fingerprint(*_VOCABULARIES, *_SETTINGS)}
         self.notes: tuple[str, ...] = ()
         self._loaded: tuple[Any, Any] | None = None
 
@@ -105,12 +108,12 @@ class LanguageModel:
                 else:
                     silent.append(words.texts[number])
         if silent:
-            self.notes = (f"{len(silent)} words are no tokens to the model and count 0 (such as {silent[0]!r})",)
-        names = [f"text.hf.{column}" for column in range(values.shape[2])]
-        return [
-            (self.request.named(self.request.parts[0], str(layer)), words.series(values[k], names))
-            for k, layer in enumerate(self.layers)
-        ]
+            self.notes = (f"words that are no tokens to the model count 0: {len(silent)} (such as {silent[0]!r})",)
+        series = []
+        for layer, rows in zip(self.layers, values, strict=True):
+            name = self.request.named(self.request.parts[0], str(layer))
+            series.append((name, words.series(rows, [f"{name}.{column}" for column in range(rows.shape[1])])))
+        return series
 
     def _tokens(self, texts: Sequence[str], number: int, path: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the tokens of a word with its context, and which of them are the word's own."""
@@ -122,7 +125,7 @@ class LanguageModel:
             if len(encoded["input_ids"]) <= longest:
                 spans = np.array(encoded["offset_mapping"], np.int64).reshape(-1, 2)
                 begins = len(text) - len(texts[number])
-                # Some tokenizers count the blank before a word as the word's; marks of begin and end are of no length.
+                # A token may begin with the blank before the word; marks of begin and end are of no length.
                 own = np.flatnonzero((spans[:, 1] > begins) & (spans[:, 1] > spans[:, 0]))
                 return np.array(encoded["input_ids"], np.int64), own[-1:] if self.tokens == "last" else own
         raise AnnotationError(
@@ -136,11 +139,13 @@ class LanguageModel:
         import torch
 
         tokenizer, model = self._ready()
-        longest = max(map(len, ids))
+        longest = max(1, *map(len, ids))
         padded = np.full((len(ids), longest), tokenizer.pad_token_id or 0)
         mask = np.zeros((len(ids), longest), np.int64)
         for row, one in enumerate(ids):
             padded[row, : len(one)], mask[row, : len(one)] = one, 1
+        if padded.max(initial=0) >= model.get_input_embeddings().weight.shape[0]:
+            raise ModelError("its tokenizer is of another model", "save its own into the folder", self.spec.folder)
         with torch.inference_mode():
             states = model(
                 input_ids=torch.from_numpy(padded).to(model.device),
@@ -174,7 +179,7 @@ def _tokenizer(spec: ModelSpec) -> Any:
         log.debug("loading the tokenizer of %s failed", spec.name, exc_info=True)
         raise ModelError(
             f"its tokenizer cannot be loaded ({type(error).__name__})",
-            "save it into the model's folder, or name a language model",
+            "save it again, or name a language model",
             spec.folder,
         ) from error
     if not tokenizer.is_fast:

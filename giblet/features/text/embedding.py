@@ -88,10 +88,10 @@ class Embedding:
         vectors = self.model.encode([text for text in texts if text.strip()])
         self.notes = ()
         if self.model.cut:
-            self.notes = (f"{self.model.cut} texts are longer than the model takes, which read only their beginnings",)
+            self.notes = (f"texts longer than the model takes count by their beginnings: {self.model.cut}",)
         n_rows = max(0, math.ceil(exact(until, "until") * self.rate))
         edges = np.arange(n_rows + 1) * self.rate.denominator / self.rate.numerator
         onsets, durations = (table[name].to_numpy(float)[said] for name in ("onset", "duration"))
         rows, covered = spread(vectors, onsets, durations, edges[:-1], edges[1:], self.aggregation)
-        names = [f"text.embedding.{column}" for column in range(vectors.shape[1])]
+        names = [f"{self.name}.{column}" for column in range(vectors.shape[1])]
         return [(self.name, FeatureSeries.regular(filled(rows, covered, self.gap_fill), self.rate, names))]

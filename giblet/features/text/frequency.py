@@ -79,7 +79,7 @@ class WordFrequency:
                 f"{unknown.total()} of {len(words)} words are not in wordfreq's list of {self.language!r} and count 0 "
                 f"({named}{', …' if len(unknown) > _NAMED else ''})",
             )
-        return [(self.name, words.series(zipf[:, None], ("text.frequency",)))]
+        return [(self.name, words.series(zipf[:, None], (self.name,)))]
 
     def _zipf(self, word: str) -> float:
         from wordfreq import zipf_frequency

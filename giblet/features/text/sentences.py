@@ -73,7 +73,7 @@ class SentenceModel:
 
     def dim(self) -> int:
         """Return the length of its vectors; loads the model."""
-        return int(self._loaded().get_embedding_dimension() or self.encode(["a"]).shape[1])
+        return self.encode(["a"]).shape[1]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Turn texts into vectors.
@@ -93,10 +93,10 @@ class SentenceModel:
         ModelError
             If the weights cannot be read, or give no finite numbers.
         """
+        if not len(texts):
+            return np.zeros((0, self.dim()), np.float32)
         model = self._loaded()
         once = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        if not once:
-            return np.zeros((0, self.dim()), np.float32)
         self.cut += _too_long(model, list(once))
         vectors = model.encode(
             list(once),

@@ -105,7 +105,7 @@ def test_old_files_load_and_run_nothing(copied, tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "was run"),)
 
-    (copied / "pytorch_model.bin").write_bytes(pickle.dumps({"a": Hostile()}))
+    (copied / "pytorch_model.bin").write_bytes(pickle.dumps({"a": Hostile()}, 2))
     with pytest.raises(ModelError, match=r"vit: the weights cannot be read \(\w+\); save or download the model again"):
         load_model(find_model(copied), "cpu")
     torch.save({"a": Hostile()}, copied / "pytorch_model.bin")

@@ -278,6 +278,16 @@ def test_files_that_do_not_belong_together(model, tmp_path):
         made(short, "1", window=1)
 
 
+def test_settings_that_newer_processors_save_in_one_file(model, tmp_path, sound):
+    folder = Path(shutil.copytree(model("whisper"), tmp_path / "whisper"))
+    settings_of = json.loads((folder / "preprocessor_config.json").read_text())
+    nested = {"feature_extractor": settings_of, "processor_class": "WhisperProcessor"}
+    (folder / "processor_config.json").write_text(json.dumps(nested))
+    (folder / "preprocessor_config.json").unlink()
+    rows, expected = (heard(made(place, "1", window=0.5), sound[:8000]) for place in (folder, model("whisper")))
+    np.testing.assert_array_equal(rows, expected)
+
+
 def test_a_folder_without_its_settings_or_with_damaged_weights(model, tmp_path):
     folder = Path(shutil.copytree(model("hubert"), tmp_path / "hubert"))
     weights = (folder / "model.safetensors").read_bytes()

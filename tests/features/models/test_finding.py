@@ -114,6 +114,21 @@ def test_old_files_load_and_run_nothing(copied, tmp_path):
     assert not (tmp_path / "was run").exists()
 
 
+def test_old_files_of_normed_weights_load(model, tmp_path):
+    """As those of HuBERT and WavLM on the hub, which name the two parts of a normed weight as torch once did."""
+    import torch
+
+    folder = Path(shutil.copytree(model("wavlm"), tmp_path / "wavlm"))
+    whole = load_model(find_model(folder), "cpu").state_dict()
+    head = "encoder.pos_conv_embed.conv."
+    named = {f"{head}parametrizations.weight.original{k}": f"{head}weight_{part}" for k, part in enumerate("gv")}
+    torch.save({named.get(name, name): values for name, values in whole.items()}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    loaded = load_model(find_model(folder), "cpu").state_dict()
+    assert loaded.keys() == whole.keys() >= named.keys()
+    assert all((loaded[name] == values).all() for name, values in whole.items())
+
+
 def test_code_that_comes_with_a_model_is_not_run(copied, tmp_path):
     (copied / "theirs.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'was run')!r})\n")
     change_json(
@@ -244,13 +259,22 @@ def test_devices_that_are_not_there(model):
         load_model(find_model(model("vit")), "gpu")
 
 
-def test_a_wrong_name_is_answered_without_torch():
+def test_wrong_names_and_layers_are_answered_without_torch(model):
+    asked = ["audio.hf:/none:1", f"audio.hf:{model('hubert')}:9", f"audio.hf:{model('bert')}:1"]
+    asked += [f"video.hf:{model('clip')}:4", f"video.hf:{model('hubert')}:1"]
     code = (
         "import sys\n"
-        "from giblet.errors import ModelError\n"
-        "from giblet.features.models import find_model\n"
-        "try:\n    find_model('/none')\n"
-        "except ModelError as error:\n    print(error, {'torch', 'transformers'} & set(sys.modules))"
+        "from giblet.errors import GibletError\n"
+        "from giblet.features.asking import ask_features\n"
+        "from giblet.features.streams import FeatureContext\n"
+        f"for name in {asked}:\n"
+        "    (request,) = ask_features(name)\n"
+        "    try:\n        request.feature.load()(request, FeatureContext())\n"
+        "    except GibletError as error:\n        print(error)\n"
+        "print({'torch', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "/none: there is no such folder; check the name of the model's folder. set()\n"
+    answers = done.stdout.splitlines()
+    assert answers[0] == "/none: there is no such folder; check the name of the model's folder."
+    assert len(answers) == 6
+    assert answers[-1] == "set()"

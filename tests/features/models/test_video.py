@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,9 +52,9 @@ def seen(feature, pictures, cuts=()):
     return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
 
 
-def by_hand(kind, folder, shown):
-    """Return the hidden states of a picture or clip, by the classes of the model itself."""
-    import torch
+@cache
+def classes(kind, folder):
+    """Return a model and its image processor, by their own classes."""
     import transformers as tf
 
     model, processor = {
@@ -69,9 +70,17 @@ def by_hand(kind, folder, shown):
         "timesformer": (tf.TimesformerModel, tf.VideoMAEImageProcessorPil),
         "vivit": (tf.VivitModel, tf.VivitImageProcessor),
     }[kind]
-    given = processor.from_pretrained(folder)(list(shown) if kind in CLIPS else shown, return_tensors="pt")
+    return model.from_pretrained(folder).eval(), processor.from_pretrained(folder)
+
+
+def by_hand(kind, folder, shown):
+    """Return the hidden states of a picture or clip, by the classes of the model itself."""
+    import torch
+
+    model, processor = classes(kind, folder)
+    given = processor(list(shown) if kind in CLIPS else shown, return_tensors="pt")
     with torch.no_grad():
-        states = model.from_pretrained(folder).eval()(**given, output_hidden_states=True).hidden_states
+        states = model(**given, output_hidden_states=True).hidden_states
     return [state[0].numpy() for state in states]
 
 

@@ -82,7 +82,7 @@ class SeriesWriter:
             "source": self._source,
             "kind": self.output.kind,
             "rate": str(rate),
-            "columns": _columns(self.output.columns),
+            "columns": _columns(self.output.name, self.output.columns),
             "about": dict(self.output.about),
         }
 
@@ -101,7 +101,7 @@ def put_series(store: StoreWriter, name: str, series: FeatureSeries, about: Mapp
         "source": "words",
         "kind": series.kind,
         "rate": None,
-        "columns": _columns([column.removeprefix(f"{name}.") for column in series.names]),
+        "columns": _columns(name, series.names),
         "about": dict(about),
     }
 
@@ -148,10 +148,10 @@ def _dims(output: Output) -> tuple[str, ...]:
     return ("height", "width", "channel") if output.shape else ("column",)
 
 
-def _columns(columns: Sequence[str]) -> int | list[str]:
+def _columns(name: str, columns: Sequence[str]) -> int | list[str]:
     """Return names of columns for a manifest, or only how many there are where they are numbered or there is one."""
-    numbered = len(columns) == 1 or list(columns) == [str(i) for i in range(len(columns))]
-    return len(columns) if numbered else list(columns)
+    own = [column.removeprefix(f"{name}.") for column in columns]
+    return len(own) if len(own) == 1 or own == [str(i) for i in range(len(own))] else own
 
 
 def _units(about: Mapping[str, Any]) -> dict[str, Any]:

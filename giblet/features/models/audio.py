@@ -75,7 +75,7 @@ class AudioModel:
             longest = self._padded / self.sample_rate
             raise ParameterError(
                 f"the window of {float(self._window):g} s is longer than the {longest:g} s that {name} hears at once",
-                f"ask for @window={longest:g} or less",
+                f"give @window={longest:g} or less",
             )
         shapes = self._shapes()
         self._layers = choose_layers(layer, len(shapes) - 1)
@@ -185,10 +185,8 @@ def _checked_options(request: FeatureRequest) -> tuple[Fraction, Fraction, int]:
     if stride < SHORTEST_STRIDE:
         raise ParameterError(f"the stride is {float(stride):g} s", "give 0.001 s or more, such as @stride=0.1")
     if window < max(stride, SHORTEST):
-        raise ParameterError(
-            f"the window is {float(window):g} s",
-            f"give {float(max(stride, SHORTEST)):g} s or more: the stride at least",
-        )
+        least = float(max(stride, SHORTEST))
+        raise ParameterError(f"the window is {float(window):g} s", f"give {least:g} s or more, no less than the stride")
     if batch < 1:
         raise ParameterError(f"the batch is {batch}", "give 1 or more, such as @batch=8")
     return window, stride, batch

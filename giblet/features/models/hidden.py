@@ -129,7 +129,7 @@ class Encoder:
         try:
             with torch.inference_mode():
                 states = self._loaded(**given, output_hidden_states=True).hidden_states
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise ModelError(
                 f"{self._spec.name} does not fit into the memory of {device}",
                 "ask for a smaller @batch, or use the cpu",

@@ -84,14 +84,8 @@ def _made(kind, tf):
         config = tf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 12, 16], depths=[1, 1, 1])
         return tf.ResNetModel(config), tf.ConvNextImageProcessorPil(size={"shortest_edge": 32}, crop_pct=0.875)
     if kind == "swin":
-<<<<<<< HEAD
-        config = tf.SwinConfig(
-            embed_dim=8, depths=[1, 1, 1], num_heads=[2, 2, 2], image_size=32, patch_size=2, window_size=4
-        )
-=======
         heads = {"depths": [1, 1, 1], "num_heads": [2, 2, 2]}
         config = tf.SwinConfig(embed_dim=8, **heads, image_size=32, patch_size=2, window_size=4)
->>>>>>> models
         return tf.SwinModel(config), tf.ViTImageProcessorPil(**square)
     if kind == "videomae":
         return tf.VideoMAEModel(tf.VideoMAEConfig(**SIZES, **CLIP, tubelet_size=2)), tf.VideoMAEImageProcessorPil(**cut)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -91,7 +92,7 @@ def read_scores(path: Path) -> tuple[SegmentScore, ...]:
     """
     hints = typing.get_type_hints(SegmentScore)
     try:
-        rows = list(csv.reader(_text(path).splitlines(keepends=True), strict=True))
+        rows = list(csv.reader(io.StringIO(_text(path), newline=""), strict=True))
         if not rows or rows[0] != list(hints):
             raise ValueError("other columns")
         return tuple(
@@ -129,7 +130,7 @@ def _field(kind: Any, text: str) -> Any:
     if kind is bool:
         return {"True": True, "False": False}[text] if text in ("True", "False") else _refuse(text)
     if not text:
-        return None if kind != float else math.nan
+        return None if kind is not float else math.nan
     value = float(text)
     return value if math.isfinite(value) else _refuse(text)
 

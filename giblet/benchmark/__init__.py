@@ -1,5 +1,6 @@
 """What features hold of films and sounds: coded and made again, measured, and compared between runs."""
 
+from giblet.benchmark.comparison import TOLERANCES, Change, Comparison, compare, tolerances
 from giblet.benchmark.result import (
     BenchmarkFile,
     BenchmarkRun,
@@ -9,5 +10,23 @@ from giblet.benchmark.result import (
     Quality,
     Skipped,
 )
+from giblet.benchmark.run import check_settings, run_benchmark
+from giblet.benchmark.work import check_output
 
-__all__ = ["BenchmarkFile", "BenchmarkRun", "Drift", "Interval", "Method", "Quality", "Skipped"]
+__all__ = [
+    "TOLERANCES",
+    "BenchmarkFile",
+    "BenchmarkRun",
+    "Change",
+    "Comparison",
+    "Drift",
+    "Interval",
+    "Method",
+    "Quality",
+    "Skipped",
+    "check_output",
+    "check_settings",
+    "compare",
+    "run_benchmark",
+    "tolerances",
+]

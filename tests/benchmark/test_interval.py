@@ -48,7 +48,20 @@ def test_what_is_missing_is_left_out():
 
 
 def test_each_file_counts_the_same():
-    assert block_bootstrap([[0.0] * 30, [1.0] * 3]).mean == pytest.approx(0.5)
+    found = block_bootstrap([[0.0] * 30, [1.0] * 3])
+    assert found.mean == pytest.approx(0.5)
+    # With two files that are nothing alike, nothing is known of a third.
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_files_that_are_not_alike_widen_it():
+    rng = np.random.default_rng(0)
+    alike = [rng.standard_normal(20) for _ in range(8)]
+    apart = [file + 2 * i for i, file in enumerate(alike)]
+    one, other = block_bootstrap(alike), block_bootstrap(apart)
+    assert other.high - other.low > 4 * (one.high - one.low)
+    short = block_bootstrap([[1.0], [2.0], [4.0]])
+    assert short.low < short.mean < short.high
 
 
 @pytest.mark.parametrize(("strength", "least"), [(0.0, 0.88), (0.5, 0.8)])

@@ -6,20 +6,19 @@ import base64
 import csv
 import io
 import json
-import os
 import re
 import shutil
 
 import numpy as np
 import pytest
 import soundfile
+from browsing import chromium
 from fabricate import babble
 
 from giblet.listening import make_test, score
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 RATE = 48_000
 ODD = 'mine, the "best" – ü'
 LETTERS = "ABCDE"
@@ -73,25 +72,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory):
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("chromium and chromedriver are absent (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.add_argument("--headless=new")
-    options.add_argument("--disable-dev-shm-usage")
-    options.add_argument("--disable-gpu")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    downloads = tmp_path_factory.mktemp("downloads")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
-        browser.downloads = downloads
-        browser.set_script_timeout(60)
+    with chromium(tmp_path_factory.mktemp("downloads")) as browser:
         yield browser
 
 

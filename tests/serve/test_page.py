@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import contextmanager
 
 import pytest
+from browsing import chromium
 
 from giblet.formats import open_container
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 DROP = """
 const [input, kind] = arguments;
 const transfer = new DataTransfer();
@@ -24,26 +22,7 @@ document.getElementById("drop").dispatchEvent(event);
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("chromium and chromedriver are absent (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.add_argument("--headless=new")
-    options.add_argument("--disable-dev-shm-usage")
-    options.add_argument("--disable-gpu")
-    # All requests but those to the service end there.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    downloads = tmp_path_factory.mktemp("downloads")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
-        chrome.downloads = downloads
-        chrome.set_script_timeout(60)
+    with chromium(tmp_path_factory.mktemp("downloads"), allowed="127.0.0.1") as chrome:
         yield chrome
 
 

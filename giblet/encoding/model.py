@@ -110,7 +110,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(
         self,
         X: np.ndarray,
-        Y: np.ndarray,
+        y: np.ndarray,
         runs: np.ndarray | None = None,
         used: np.ndarray | None = None,
     ) -> Self:
@@ -120,7 +120,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X : ndarray, shape (n_samples, n_features)
             Features, one row per TR, at the time of the stimulus.
-        Y : ndarray, shape (n_samples,) or (n_samples, n_targets)
+        y : ndarray, shape (n_samples,) or (n_samples, n_targets)
             BOLD.
         runs : ndarray of int, shape (n_samples,), optional
             Run of each row, whose rows lie together; by default all are of one.
@@ -141,7 +141,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         features = _features(X)
         labels = _labels(features, runs)
-        bold = np.asarray(Y)
+        bold = np.asarray(y)
         if bold.ndim not in (1, 2) or len(bold) != len(features):
             raise EncodingError(
                 f"there are {len(features)} rows of features, and BOLD of shape {bold.shape}", "give a row for each TR"
@@ -186,7 +186,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray, shape (n_samples, n_targets), or (n_samples,) as Y was
+        ndarray, shape (n_samples, n_targets), or (n_samples,) as y was
             Of ``dtype``; NaN where features that count are not known.
         """
         check_is_fitted(self)
@@ -220,14 +220,14 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def score(
         self,
         X: np.ndarray,
-        Y: np.ndarray,
+        y: np.ndarray,
         runs: np.ndarray | None = None,
     ) -> float:
         """Return the mean R² over targets.
 
         Parameters
         ----------
-        X, Y, runs
+        X, y, runs
             As in `fit`; rows that the model never saw.
 
         Returns
@@ -237,7 +237,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         from sklearn.metrics import r2_score
 
-        return float(r2_score(Y, self.predict(X, runs)))
+        return float(r2_score(y, self.predict(X, runs)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -295,7 +295,8 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         features = _features(X)
         if features.shape[1] != self.n_features_in_:
             raise EncodingError(
-                f"X has {features.shape[1]} features, but EncodingModel is expecting {self.n_features_in_} features as input",
+                f"X has {features.shape[1]} features, but EncodingModel is expecting {self.n_features_in_} features as "
+                "input",
                 "give the features that were learnt from",
             )
         return features

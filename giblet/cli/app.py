@@ -10,20 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import (
-    benchmark,
-    codec,
-    dataset,
-    demo,
-    evaluate,
-    extract,
-    features,
-    info,
-    mushra,
-    reconstruct,
-    serve,
-    train,
-)
+from giblet.cli import (, codec, dataset, demo, evaluate, extract, features, fit, info, reconstruct, serve, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -44,6 +31,7 @@ app.command("benchmark")(benchmark.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(mushra.app, name="mushra")
+app.command("fit")(fit.command)
 app.command("demo")(demo.command)
 
 # typer brings an own copy of click or uses an installed one; this is the class of all errors of usage in either.

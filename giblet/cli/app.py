@@ -10,7 +10,20 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import codec, dataset, demo, evaluate, extract, features, info, mushra, reconstruct, serve, train
+from giblet.cli import (
+    check_alignment,
+    codec,
+    dataset,
+    demo,
+    evaluate,
+    extract,
+    features,
+    info,
+    mushra,
+    reconstruct,
+    serve,
+    train,
+)
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -30,6 +43,7 @@ app.command("evaluate")(evaluate.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(mushra.app, name="mushra")
+app.command("check-alignment")(check_alignment.command)
 app.command("demo")(demo.command)
 
 # typer brings an own copy of click or uses an installed one; this is the class of all errors of usage in either.

@@ -188,9 +188,8 @@ def explainable_variance(repeats: Sequence[np.ndarray], *, mean: bool = False) -
     n = len(repeats)
     found = np.full(np.shape(repeats[0])[1], np.nan)
     for which in _blocks(repeats):
-        parts = [_changing(part[:, which]) for part in repeats]
-        each = sum(part.var(axis=0) for part in parts) / n
-        together = (sum(parts) / n).var(axis=0)
+        parts = np.stack([_changing(part[:, which]) for part in repeats])
+        each, together = parts.var(axis=1).mean(axis=0), parts.mean(axis=0).var(axis=0)
         signal = (n * together - each) / (n - 1)
         total = together if mean else each
         share = np.divide(signal, total, out=np.full(total.shape, np.nan), where=total > 0)

@@ -90,16 +90,15 @@ def lag_curve(
     by_subject = len(group) >= FEWEST_SUBJECTS
     curves = _bootstrap(lagged, bold, None if by_subject else plan, lengths, n_bootstrap, random_state)
     lags = np.array([float(lag) for lag in swept.lags])
-    r, mean = lagged @ bold.sum(axis=0), bold.sum(axis=0)
+    mean = bold.sum(axis=0)
+    r = lagged @ mean
     peaks = lags[curves.argmax(axis=1)]
-    interval = tuple(float(np.quantile(peaks, q, method=how)) for q, how in ((0.025, "lower"), (0.975, "higher")))
+    interval = _between(peaks)
     p, null_r = _null(lagged, mean, plan, lengths)
     level = "group" if len(group) > 1 or first.name == "group" else "subject"
     name = "group" if len(group) > 1 else first.name
     peak = float(lags[r.argmax()])
-    verdict, sentence = judge_lag(
-        name, lags, peak, (interval[0], interval[1]), float(r.max()), p, plan.smallest_p, null_r
-    )
+    verdict, sentence = judge_lag(name, lags, peak, interval, float(r.max()), p, plan.smallest_p, null_r)
     seconds = f"{float(min(plan.lengths) * first.tr):g} s"
     n_blocks = sum(orders.shape[1] for orders in plan.orders)
     return LagCurve(
@@ -113,7 +112,7 @@ def lag_curve(
         low=np.quantile(curves, 0.025, axis=0),
         high=np.quantile(curves, 0.975, axis=0),
         peak=peak,
-        interval=(interval[0], interval[1]),
+        interval=interval,
         p=p,
         smallest_p=plan.smallest_p,
         null_r=null_r,
@@ -232,6 +231,12 @@ def _bootstrap(
     drawn = rng.multinomial(units, np.full(units, 1 / units), size=n).astype(np.float64)
     curves = drawn @ shared
     return np.asarray(curves if power is None else curves / np.sqrt(drawn @ power))
+
+
+def _between(peaks: np.ndarray) -> tuple[float, float]:
+    """Return lags of the sweep that 95 % of the peaks lie between."""
+    low, high = np.quantile(peaks, 0.025, method="lower"), np.quantile(peaks, 0.975, method="higher")
+    return float(low), float(high)
 
 
 def _block_starts(plan: BlockPlan, lengths: Sequence[int]) -> np.ndarray:

@@ -159,18 +159,18 @@ def check_alignment(
 
     together, key, notes = _together(problems, prepared)
     group, chosen = None, targets
-    with stage(progress, f"lags of {prepared.name}", float(len(problems) + 1)):
+    seconds = [float(problem.n_samples * problem.tr) for problem in problems]
+    with stage(progress, f"lags of {prepared.name}", sum(seconds)):
         if len(together) > 1:
             if targets is None and together[0].n_targets:
                 which, _ = choose_targets(together, shared_rows(together))
                 everything = len(which) == together[0].n_targets
                 chosen = None if everything else [together[0].targets[i] for i in which]
             group = lag_curve(together, swept(key), targets=targets, **options)
-        progress.advance(1.0)
         curves = []
-        for problem in problems:
+        for problem, length in zip(problems, seconds, strict=True):
             curves.append(lag_curve(problem, swept(_key(problem, prepared)), targets=chosen, **options))
-            progress.advance(1.0)
+            progress.advance(length)
     return TimeCheck(prepared.name, name, group, tuple(curves), (*prepared.notes, *notes))
 
 

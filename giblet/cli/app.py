@@ -18,6 +18,7 @@ from giblet.cli import (
     evaluate,
     extract,
     features,
+    fit,
     info,
     mushra,
     reconstruct,
@@ -43,6 +44,7 @@ app.command("evaluate")(evaluate.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(mushra.app, name="mushra")
+app.command("fit")(fit.command)
 app.command("check-alignment")(check_alignment.command)
 app.command("demo")(demo.command)
 

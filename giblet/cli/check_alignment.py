@@ -40,10 +40,10 @@ def command(
     step: Annotated[str, typer.Option(metavar="NUMBER", help="From one lag to the next, in TRs.")] = "0.25",
     hrf: Annotated[str, typer.Option(help="Haemodynamic response: spm or glover.")] = "spm",
     high_pass: Annotated[
-        str, typer.Option(metavar="HZ", help="Slower drifts are taken out of BOLD and feature; 0 for none.")
+        str, typer.Option(metavar="HZ", help="Slower drifts are taken out of BOLD and feature; none for none.")
     ] = "1/128",
     subjects: Annotated[
-        str | None, typer.Option(help="Names, several with commas; default all.", show_default=False)
+        str | None, typer.Option(help="Names or numbers, with commas; by default all.", show_default=False)
     ] = None,
     targets: Annotated[
         str | None,
@@ -99,12 +99,11 @@ def _settings(max_lag: str, step: str, hrf: str, high_pass: str) -> dict[str, An
     from giblet.alignment import check_hrf
     from giblet.timeline import exact
 
-    frequency = exact(high_pass, "--high-pass")
     return {
         "max_lag": exact(max_lag, "--max-lag"),
         "step": exact(step, "--step"),
         "hrf": check_hrf(hrf),
-        "high_pass": frequency or None,
+        "high_pass": None if high_pass == "none" else exact(high_pass, "--high-pass"),
     }
 
 

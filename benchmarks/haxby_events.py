@@ -2,8 +2,9 @@
 
 FOLDER is haxby2001_lowres: one person, 12 runs, 8 kinds of pictures in blocks of 22.5 s, voxels of 25 mm. Two
 questions, each by leave-one-run-out ridge regression on boxes convolved with SPM's response; drifts and motion are
-taken out. Does BOLD follow that anything is seen? And, with just that taken out of BOLD and design, does it follow which
-kind is seen? The order of kinds differs from run to run, so the second can only be answered from what a kind does.
+taken out. Does BOLD follow that anything is seen? (Blocks follow each other every 35 s, so permuted ones still fit in
+part and this p is too high.) And, with just that taken out of BOLD and design, does it follow which kind is seen? The
+order of kinds differs from run to run, so that can only be answered from what a kind does.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from giblet.encoding.lag_sweep import LagSweep
 from giblet.encoding.nuisance import without_nuisance
 from giblet.encoding.nulls import BlockPlan, plan_blocks
 from giblet.encoding.problem import EncodingProblem, listed
-from giblet.encoding.study_ceilings import shared_rows
+from giblet.encoding.study_ceilings import cleaned, shared_rows
 from giblet.encoding.verdict import judge_lag
 from giblet.errors import EncodingError
 from giblet.timeline import Seconds, whole
@@ -166,11 +166,11 @@ def choose_targets(
         return np.array([first.targets.index(name) for name in names]), [f"Targets: {listed(names)}."]
     if first.n_targets <= _FEW_TARGETS or len(problems) == 1:
         return np.arange(first.n_targets), []
-    shared = np.full(first.n_targets, -np.inf)
+    shared, signals = np.full(first.n_targets, -np.inf), [problem.signal(rows) for problem in problems]
     width = max(1, VALUES // (len(problems) * first.n_samples))
     for start in range(0, first.n_targets, width):
         part = slice(start, start + width)
-        alike = isc([without_nuisance(problem, part)[rows] for problem in problems])
+        alike = isc([cleaned(one, rows, part, signal) for one, signal in zip(problems, signals, strict=True)])
         # A target that one subject lacks is no target of the group.
         shared[part] = np.where(np.isnan(alike).any(axis=0), -np.inf, np.nan_to_num(alike).mean(axis=0))
     n = min(_MOST_TARGETS, max(_FEW_TARGETS, math.ceil(first.n_targets / 10)))
@@ -181,12 +181,14 @@ def choose_targets(
 def _bold(problems: Sequence[EncodingProblem], rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, int]:
     """Return what each subject adds to the mean over targets of the group's unit BOLD: (n_subjects, n_rows)."""
     found, n_targets = np.zeros((len(problems), len(rows))), 0
+    signals = [problem.signal(rows) for problem in problems]
     width = max(1, VALUES // (len(problems) * problems[0].n_samples))
     for start in range(0, len(which), width):
-        scaled = [_standard(without_nuisance(problem, which[start : start + width])[rows]) for problem in problems]
+        part = which[start : start + width]
+        scaled = [_standard(cleaned(one, rows, part, signal)) for one, signal in zip(problems, signals, strict=True)]
         length = np.linalg.norm(sum(scaled), axis=0)
         there = length > 1e-9
-        found += np.stack([(part[:, there] / length[there]).sum(axis=1) for part in scaled])
+        found += np.stack([(one[:, there] / length[there]).sum(axis=1) for one in scaled])
         n_targets += int(there.sum())
     if not n_targets:
         raise EncodingError(f"{problems[0].name}: no target has a signal", "leave this subject out")
@@ -196,9 +198,7 @@ def _bold(problems: Sequence[EncodingProblem], rows: np.ndarray, which: np.ndarr
 def _standard(values: np.ndarray) -> np.ndarray:
     centred = values - values.mean(axis=0)
     deviation = centred.std(axis=0)
-    # What is no number, or left of a target that never changes by rounding, has no part in the mean.
-    usable = np.isfinite(deviation) & (deviation > 1e-6 * np.abs(values).max(axis=0, initial=0))
-    return np.where(usable, centred, 0) / np.where(usable, deviation, 1)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
 
 
 def _feature(problem: EncodingProblem, swept: LagSweep, rows: np.ndarray) -> np.ndarray:

@@ -40,13 +40,13 @@ def ceilings_of(
         If there are too few subjects, or their volumes or targets differ.
     """
     rows = shared_rows(problems)
-    n_targets, n = problems[0].n_targets, len(problems)
+    n_targets, n, signals = problems[0].n_targets, len(problems), [problem.signal(rows) for problem in problems]
     width = max(1, BLOCK // (n * problems[0].n_samples))
     subjects, group = np.full((n, n_targets), np.nan), np.full(n_targets, np.nan)
     sentences = {"subject": "", "group": ""}
     for first in range(0, n_targets, width):
         which = slice(first, first + width)
-        bold = [without_nuisance(problem, which)[rows] for problem in problems]
+        bold = [cleaned(problem, rows, which, signal) for problem, signal in zip(problems, signals, strict=True)]
         one = isc_ceiling(bold, corrected=corrected)
         mean = group_reliability(bold, method=method, random_state=random_state)
         subjects[:, which], group[which] = one.r, mean.r
@@ -88,9 +88,35 @@ def repeat_ceiling(problem: EncodingProblem, runs: Sequence[int] | None = None, 
             f"{problem.name}: runs {listed(runs)}, of {listed(lengths)} TRs, are no repeats",
             "name at least two runs of one length that show the same",
         )
-    used = np.logical_and.reduce([problem.used[rows] for rows in chosen])
-    left = without_nuisance(problem)
-    return explainable_variance([left[rows][used] for rows in chosen], mean=mean)
+    used = np.flatnonzero(np.logical_and.reduce([problem.used[rows] for rows in chosen]))
+    parts = [cleaned(problem, rows.start + used, slice(None), problem.signal(rows.start + used)) for rows in chosen]
+    return explainable_variance(parts, mean=mean)
+
+
+def cleaned(problem: EncodingProblem, rows: np.ndarray, which: slice | np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Return BOLD without nuisance, exactly 0 for targets without a signal, of which else rounding would be left.
+
+    Parameters
+    ----------
+    problem : EncodingProblem
+        The data.
+    rows : ndarray of int64
+        Rows that count.
+    which : slice or ndarray of int64
+        Targets that are wanted.
+    signal : ndarray of bool, shape (n_targets,)
+        Which of all targets have a signal: what `EncodingProblem.signal` tells of these rows.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_wanted)
+        What is left.
+    """
+    wanted = np.arange(problem.n_targets)[which]
+    there, left = signal[wanted], np.zeros((len(rows), len(wanted)))
+    # What is no number in one target must not reach the regression of others.
+    left[:, there] = without_nuisance(problem, wanted[there])[rows]
+    return left
 
 
 def shared_rows(problems: Sequence[EncodingProblem]) -> np.ndarray:

@@ -18,7 +18,7 @@ from giblet.encoding.problem import EncodingProblem, listed
 from giblet.encoding.study_ceilings import cleaned, shared_rows
 from giblet.encoding.verdict import judge_lag
 from giblet.errors import EncodingError
-from giblet.timeline import Seconds, whole
+from giblet.timeline import Seconds, exact, whole
 
 BLOCK = 30
 """Seconds of a block, which outlasts what features and BOLD remember."""
@@ -86,6 +86,14 @@ def lag_curve(
     bold, n_targets = _bold(group, rows, which)
     lagged = _feature(first, swept, rows)
     lengths = [int((first.runs[rows] == run).sum()) for run in dict.fromkeys(first.runs[rows].tolist())]
+    least = max(1, math.ceil(exact(block, "the block") / first.tr))
+    n_blocks = sum(n // least for n in lengths)
+    if n_blocks < FEWEST_BLOCKS:
+        raise EncodingError(
+            f"{first.name}: {listed(lengths)} TRs hold {n_blocks} whole blocks of {float(exact(block)):g} s, and "
+            f"{FEWEST_BLOCKS} are the least to tell chance by",
+            "take longer or more runs",
+        )
     plan = plan_blocks(lengths, first.tr, n_permutations, block, random_state)
     by_subject = len(group) >= FEWEST_SUBJECTS
     curves = _bootstrap(lagged, bold, None if by_subject else plan, lengths, n_bootstrap, random_state)
@@ -100,7 +108,6 @@ def lag_curve(
     peak = float(lags[r.argmax()])
     verdict, sentence = judge_lag(name, lags, peak, interval, float(r.max()), p, plan.smallest_p, null_r)
     seconds = f"{float(min(plan.lengths) * first.tr):g} s"
-    n_blocks = sum(orders.shape[1] for orders in plan.orders)
     return LagCurve(
         name=name,
         level=level,
@@ -220,11 +227,6 @@ def _bootstrap(
         shared, power = bold @ lagged.T, None
     else:
         starts = _block_starts(plan, lengths)
-        if len(starts) < FEWEST_BLOCKS:
-            raise EncodingError(
-                f"the runs hold only {len(starts)} blocks",
-                f"take longer runs, or shorter blocks: {FEWEST_BLOCKS} are due",
-            )
         shared = np.add.reduceat(lagged * bold.sum(axis=0), starts, axis=1).T
         power = np.add.reduceat(np.square(lagged), starts, axis=1).T
     rng, units = np.random.default_rng(random_state), len(shared)

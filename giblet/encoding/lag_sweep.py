@@ -20,6 +20,7 @@ STEP = Fraction(1, 4)
 """Of a TR, by default."""
 
 _PERIODIC, _DECAYED, _MOST_LAGS = 0.5, 0.1, 2000
+_FEWEST_COMPARED = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +149,8 @@ def _refuse_periodic(title: str, lengths: Sequence[int], values: np.ndarray, tr:
 
 
 def _autocorrelation(values: np.ndarray) -> Iterator[float]:
-    """Yield how a run resembles itself k TRs later, k up to half of the run."""
-    for k in range(len(values) // 2 + 1):
+    """Yield how a run resembles itself k TRs later, as long as half of the run, and enough of it, is compared."""
+    for k in range(max(1, len(values) - max(len(values) // 2, _FEWEST_COMPARED) + 1)):
         one, other = values[: len(values) - k], values[k:]
         one, other = one - one.mean(), other - other.mean()
         length = np.linalg.norm(one) * np.linalg.norm(other)

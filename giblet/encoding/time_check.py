@@ -23,7 +23,7 @@ from giblet.encoding.lag import choose_targets, lag_curve
 from giblet.encoding.lag_sweep import MAX_LAG, STEP, LagSweep, sweep
 from giblet.encoding.nuisance import HIGH_PASS
 from giblet.encoding.problem import EncodingProblem, listed
-from giblet.encoding.studies import problems_of
+from giblet.encoding.studies import NUMBERS, problems_of
 from giblet.encoding.study_ceilings import shared_rows
 from giblet.encoding.verdict import REFERENCE
 from giblet.errors import EncodingError, StudyError
@@ -236,7 +236,12 @@ def _usual(study: Study) -> str:
 
 
 def _first_of(prepared: Prepared) -> str:
-    kept = [array.name for array in prepared.stimuli[0].features if array.store and len(array.columns) == 1]
+    # Rows of a TR lie in a third dimension, where there is one.
+    kept = [
+        array.name
+        for array in prepared.stimuli[0].features
+        if array.store and array.kind in NUMBERS and prepared.array(array.file).shape[1] == 1
+    ]
     if not kept:
         raise EncodingError(
             "no feature of a single column is kept at its own rate", "name the study itself", prepared.folder

@@ -231,7 +231,7 @@ def test_what_does_not_fit_is_refused():
         lag_curve(crowd, sweep([(series, TRGrid(TR, 100))]))
     with pytest.raises(EncodingError, match="no target has a signal"):
         lag_curve(replace(crowd[0], bold=np.full((240, 3), 0.1)), swept)
-    with pytest.raises(EncodingError, match="only 3 blocks"):
+    with pytest.raises(EncodingError, match="sub-0: 240 TRs hold 3 whole blocks of 120 s, and 6"):
         lag_curve(crowd[0], swept, block=120)
     with pytest.raises(EncodingError, match="0 bootstrap draws"):
         lag_curve(crowd, swept, n_bootstrap=0)

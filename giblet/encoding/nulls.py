@@ -194,7 +194,7 @@ def plan_shifts(
         spacing = max(spacing, int(decayed[0]))
         after = alike[decayed[0] :]
         if after.max() >= _PERIODIC:
-            lag = int(decayed[0] + after.argmax())
+            lag = int(decayed[0] + np.flatnonzero(after >= 0.9 * after.max())[0])
             raise EncodingError(
                 f"{problem.name}: {name} repeats itself after {float(lag * problem.tr):g} s (r = {after.max():.2f}), "
                 "so a shifted one is no null",

@@ -317,7 +317,7 @@ def _without_useless(
 
 def _told(prepared: Prepared, runs: Sequence[Source]) -> list[str]:
     """Return what reading the scans has found that bears on the fit: what was regressed out, what is censored."""
-    words = ("regressed", "taken out", "censored", "never change", "no numbers", "no signal")
+    words = ("Regressed out", "censored", "never change", "no numbers", "no signal")
     notes = [note for run in runs for scan in run.scans for note in prepared.scans[scan].notes]
     return [note for note in notes if any(word in note for word in words)]
 

@@ -32,6 +32,7 @@ app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(mushra.app, name="mushra")
 app.command("fit")(fit.command)
+app.command("check-alignment")(check_alignment.command)
 app.command("demo")(demo.command)
 
 # typer brings an own copy of click or uses an installed one; this is the class of all errors of usage in either.

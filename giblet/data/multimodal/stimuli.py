@@ -138,6 +138,32 @@ def write_stimulus(
     return tuple(features), file, tuple(maker.notes)
 
 
+def native_series(
+    stimulus: StimulusFiles, grid: TRGrid, name: str, settings: DatasetSettings, stores: Path, progress: Progress
+) -> FeatureSeries:
+    """Return a feature of a stimulus at its own rate.
+
+    Parameters
+    ----------
+    stimulus, grid, settings, stores, progress
+        As in `write_stimulus`.
+    name : str
+        Of the feature; of several that a name stands for, such as layers of a model, the first is returned.
+
+    Returns
+    -------
+    FeatureSeries
+        The whole of it, on the stimulus' clock.
+
+    Raises
+    ------
+    StudyError, MediaError, CodecError, AnnotationError
+        As in `write_stimulus`.
+    """
+    maker = _Maker(stimulus, grid, (name,), settings, stores, progress)
+    return maker.series(maker.features[0][0])
+
+
 class _Maker:
     """Makes the features of one stimulus; a film is decoded once for all of them.
 
@@ -190,8 +216,7 @@ class _Maker:
         """Return values (n_trs, …), names of columns, and where they are known."""
         if name == "audio.codes":
             return self._codes()
-        series = self._words[name] if name in self._words else self._opened.series(name, self._settings.bandwidth)
-        settings, grid = self._settings, self._grid
+        series, settings, grid = self.series(name), self._settings, self._grid
         if settings.hrf is not None:
             values = convolve(series, grid, settings.hrf).astype(np.float32)
             return values, convolved_names(series, settings.hrf), np.ones(grid.n_trs, bool)
@@ -204,6 +229,10 @@ class _Maker:
         values, known = delayed(values, settings.delays, grid.tr)
         names = [f"{column}.delay_{float(delay):g}" for delay in settings.delays for column in series.names]
         return values, tuple(names), known
+
+    def series(self, name: str) -> FeatureSeries:
+        """Return a feature at its own rate."""
+        return self._words[name] if name in self._words else self._opened.series(name, self._settings.bandwidth)
 
     def pictures(self, file: Path) -> np.ndarray:
         """Write pictures uint8 (n_trs, frames, 90, 160, 3), and return where they are known."""

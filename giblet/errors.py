@@ -89,6 +89,10 @@ class AlignmentError(GibletError):
     """Features, times and volumes cannot be brought together as asked."""
 
 
+class EncodingError(GibletError):
+    """A model cannot be fitted to these features and this BOLD, or not judged as asked."""
+
+
 class StoreError(GibletError):
     """A store is missing, damaged, or in the way."""
 

@@ -1,0 +1,116 @@
+"""How well held-out BOLD was predicted: per target, fold and feature space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from giblet.bold import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What an encoding model was worth on data that it never saw.
+
+    In each fold, predictions and BOLD are centred on the held-out rows, for the level of a stretch of BOLD says nothing.
+
+    Attributes
+    ----------
+    name : str
+        Subject, or "group".
+    targets, spaces : tuple of str
+        Names of targets and of feature spaces.
+    r : ndarray of float64, shape (n_folds, n_targets)
+        Pearson's correlation of prediction and BOLD; NaN for targets without signal.
+    r2 : ndarray of float64, shape (n_folds, n_targets)
+        1 − sum of squared errors / sum of squares.
+    split : ndarray of float64, shape (n_spaces, n_folds, n_targets)
+        Share of each space in R² by the product measure; sums to ``r2`` over spaces.
+    unique : ndarray of float64, shape (n_spaces, n_folds, n_targets), or None
+        R² less that of a model fitted without the space; None where it was not asked for.
+    p, q : ndarray of float64, shape (n_targets,), or None
+        One-sided p of the mean r, and after Benjamini and Hochberg's (1995) control of false discoveries; None without
+        a null.
+    smallest_p : float or None
+        What p cannot fall below with these data and so many permutations.
+    null : str
+        What the null was: "blocks", "shifts" or "none".
+    n_test : tuple of int
+        Held-out rows of each fold.
+    notes : tuple of str
+        What was done and found, a sentence each.
+    space : giblet.bold.Space or None
+        Where the targets lie.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    spaces: tuple[str, ...]
+    r: np.ndarray
+    r2: np.ndarray
+    split: np.ndarray
+    unique: np.ndarray | None
+    p: np.ndarray | None
+    q: np.ndarray | None
+    smallest_p: float | None
+    null: str
+    n_test: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    space: Space | None = None
+
+    def maps(self) -> dict[str, np.ndarray]:
+        """Return one value for each target: means over folds.
+
+        Returns
+        -------
+        dict of str to ndarray of float64, shape (n_targets,)
+            r and r2; for several spaces ``r2_SPACE`` and, where it was asked for, ``unique_SPACE``; with a null, p
+            and q.
+        """
+        found = {"r": self.r.mean(axis=0), "r2": self.r2.mean(axis=0)}
+        if len(self.spaces) > 1:
+            found |= {f"r2_{space}": self.split[i].mean(axis=0) for i, space in enumerate(self.spaces)}
+        if self.unique is not None:
+            found |= {f"unique_{space}": self.unique[i].mean(axis=0) for i, space in enumerate(self.spaces)}
+        if self.p is not None and self.q is not None:
+            found |= {"p": self.p, "q": self.q}
+        return found
+
+    def to_table(self) -> pd.DataFrame:
+        """Return `maps` as a table with a row for each target, whose name is in the column ``target``."""
+        import pandas as pd
+
+        return pd.DataFrame({"target": list(self.targets), **self.maps()})
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return all scores as labelled arrays.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``r`` and ``r2`` (fold, target), ``r2_split`` and ``r2_unique`` (space, fold, target), ``p`` and ``q``
+            (target), ``n_test`` (fold); the notes among its attributes.
+        """
+        import xarray as xr
+
+        data: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+            "r": (("fold", "target"), self.r),
+            "r2": (("fold", "target"), self.r2),
+            "r2_split": (("space", "fold", "target"), self.split),
+            "n_test": (("fold",), np.array(self.n_test)),
+        }
+        if self.unique is not None:
+            data["r2_unique"] = (("space", "fold", "target"), self.unique)
+        if self.p is not None and self.q is not None:
+            data |= {"p": (("target",), self.p), "q": (("target",), self.q)}
+        attributes = {"name": self.name, "null": self.null, "notes": list(self.notes)}
+        if self.smallest_p is not None:
+            attributes["smallest_p"] = self.smallest_p
+        coords = {"target": list(self.targets), "space": list(self.spaces), "fold": np.arange(len(self.n_test))}
+        return xr.Dataset(data, coords, attributes)

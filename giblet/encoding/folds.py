@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -234,4 +235,4 @@ def _apart(rows: np.ndarray, test: np.ndarray, runs: np.ndarray, gap: int) -> np
 def _stretches(rows: np.ndarray, runs: np.ndarray) -> list[tuple[int, int, int]]:
     """Return first and last row and run of each stretch of rows that follow each other."""
     ends = np.flatnonzero(np.r_[True, (np.diff(rows) != 1) | (np.diff(runs[rows]) != 0), True])
-    return [(int(rows[a]), int(rows[b - 1]), int(runs[rows[a]])) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [(int(rows[a]), int(rows[b - 1]), int(runs[rows[a]])) for a, b in pairwise(ends)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,9 @@ class EncodingProblem:
         When within its TR a volume was sampled, seconds.
     columns : mapping of str to tuple of str
         Names of the columns of each space; by default their numbers.
+    response : str
+        What the features were convolved with or delayed by already, for a person; "" for features at the time of the
+        stimulus, as they should be where there is a choice.
     space : giblet.bold.Space or None
         Where the targets lie; None for tables.
     notes : tuple of str
@@ -73,6 +77,7 @@ class EncodingProblem:
     name: str = "data"
     sample_offset: Fraction = Fraction(0)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    response: str = ""
     space: Space | None = None
     notes: tuple[str, ...] = ()
 
@@ -102,10 +107,10 @@ class EncodingProblem:
         """Yield the rows of each run."""
         yield from run_slices(self.runs)
 
-    def signal(self) -> np.ndarray:
-        """Tell which targets change within the rows that are used: bool (n_targets,)."""
+    def signal(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Tell which targets change within the rows that are used, or within these: bool (n_targets,)."""
         found = np.zeros(self.n_targets, bool)
-        rows = np.flatnonzero(self.used)
+        rows = np.flatnonzero(self.used) if rows is None else rows
         width = max(1, 2**22 // self.n_samples)
         for first in range(0, self.n_targets, width):
             part = np.asarray(self.bold[:, first : first + width])[rows].astype(np.float64)
@@ -167,7 +172,7 @@ class EncodingProblem:
 def run_slices(runs: np.ndarray) -> Iterator[slice]:
     """Yield the rows of each run, whose rows lie together: slices in order."""
     bounds = np.flatnonzero(np.r_[True, np.diff(runs) != 0, True])
-    for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, stop in pairwise(bounds):
         yield slice(int(first), int(stop))
 
 

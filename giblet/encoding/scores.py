@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Scores:
     """What an encoding model was worth on data that it never saw.
 
-    In each fold, predictions and BOLD are centred on the held-out rows, for the level of a stretch of BOLD says nothing.
+    In each fold, predictions and BOLD are centred on the held-out rows, for the level of a stretch says nothing.
 
     Attributes
     ----------
@@ -109,8 +109,40 @@ class Scores:
             data["r2_unique"] = (("space", "fold", "target"), self.unique)
         if self.p is not None and self.q is not None:
             data |= {"p": (("target",), self.p), "q": (("target",), self.q)}
-        attributes = {"name": self.name, "null": self.null, "notes": list(self.notes)}
+        attributes: dict[str, Any] = {"name": self.name, "null": self.null, "notes": list(self.notes)}
         if self.smallest_p is not None:
             attributes["smallest_p"] = self.smallest_p
         coords = {"target": list(self.targets), "space": list(self.spaces), "fold": np.arange(len(self.n_test))}
         return xr.Dataset(data, coords, attributes)
+
+
+def judge(parts: np.ndarray, bold: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compare predictions with held-out BOLD.
+
+    Parameters
+    ----------
+    parts : ndarray, shape (n_spaces, n_test, n_targets)
+        What each feature space adds to the prediction.
+    bold : ndarray, shape (n_test, n_targets)
+        What was measured.
+
+    Returns
+    -------
+    r, r2 : ndarray of float64, shape (n_targets,)
+        Correlation, 0 for a prediction that never changes, and explained variance.
+    split : ndarray of float64, shape (n_spaces, n_targets)
+        Product measure of each space (Dupré la Tour et al. 2022, NeuroImage 264): the sum of its part times (2 · BOLD −
+        prediction), over the sum of squares of BOLD; sums to ``r2``.
+    """
+    measured = bold.astype(np.float64)
+    measured -= measured.mean(axis=0)
+    own = parts.astype(np.float64)
+    own -= own.mean(axis=1, keepdims=True)
+    predicted = own.sum(axis=0)
+    total = np.square(measured).sum(axis=0)
+    product = (predicted * measured).sum(axis=0)
+    size = np.square(predicted).sum(axis=0)
+    scale = np.sqrt(total * size)
+    r = np.divide(product, scale, out=np.zeros_like(product), where=scale > 1e-12 * total)
+    split = (own * (2 * measured - predicted)).sum(axis=1) / total
+    return r, 1 - np.square(measured - predicted).sum(axis=0) / total, split

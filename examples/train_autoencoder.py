@@ -85,7 +85,8 @@ def train(network: Autoencoder, dataset: MultimodalDataset, epochs: int) -> tupl
             optimiser.step()
             totals = {name: total + parts[name].item() * len(batch["fmri"]) for name, total in totals.items()}
         if epoch in (1, epochs) or epoch % max(1, epochs // 4) == 0:
-            print(f"epoch {epoch}: " + ", ".join(f"{name} {total / len(dataset):.3f}" for name, total in totals.items()))
+            losses = ", ".join(f"{name} {total / len(dataset):.3f}" for name, total in totals.items())
+            print(f"epoch {epoch}: {losses}")
     return mean["fmri"], spread["fmri"]
 
 

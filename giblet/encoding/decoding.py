@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Decoded:
     r: np.ndarray
     r2: np.ndarray
     folds: tuple[Fold, ...]
-    gap: Seconds
+    gap: Fraction
 
     @property
     def mean_r(self) -> float:
@@ -199,7 +200,7 @@ def decode_latents(
     return Decoded(predicted, known, labels, r, r2, folds, seconds)
 
 
-def _gap(lags: Sequence[Seconds]) -> Seconds:
+def _gap(lags: Sequence[Fraction]) -> Fraction:
     """Return the seconds after which neither BOLD window holds a response to what the other's latents are of."""
     return max(max(lags), exact(DURATION) - min(lags))
 

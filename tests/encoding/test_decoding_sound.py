@@ -126,11 +126,11 @@ def test_sound_is_told_from_that_of_other_moments():
 
 def test_sound_of_something_else_is_not():
     values = [
-        score_sound([bursts(16, seed)], [bursts(16, 100 + seed)], 10_000, 1, n_permutations=8, away=2, seed=seed).p
-        for seed in range(8)
+        score_sound([bursts(8, seed)], [bursts(8, 100 + seed)], 10_000, 1, n_permutations=5, away=2, seed=seed).p
+        for seed in range(6)
     ]
-    assert np.mean(values) > 0.25
-    assert min(values) >= 1 / 9
+    assert np.mean(values) > 0.3
+    assert min(values) >= 1 / 6
 
 
 def test_stretches_are_shifted_each_by_its_own():

@@ -89,7 +89,7 @@ class AlignmentError(GibletError):
     """Features, times and volumes cannot be brought together as asked."""
 
 
-class EncodingError(GibletError):
+class EncodingError(GibletError, ValueError):
     """A model cannot be fitted to these features and this BOLD, or not judged as asked."""
 
 

@@ -125,6 +125,11 @@ def read_bold(
             notes.append(f"{regressors.censored.sum()} of {n_volumes} volumes are censored by the confounds.")
     elif confound_columns is not None or strategy is not None or strategy_options:
         raise ParameterError("there are no confounds to choose from", "name their table (confounds=)")
+    taken = [f"{regressors.values.shape[1]} confounds"] if regressors.values.shape[1] else []
+    taken += ["a straight line"] if detrend else []
+    taken += [f"drifts below {high_pass} Hz"] if high_pass is not None else []
+    if taken:
+        notes.append(f"Regressed out of the whole run: {', '.join(taken)}.")
     reading = source.read()
     values, valid, judged = _mend(reading)
     return TimeCourses(

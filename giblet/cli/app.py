@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import codec, dataset, demo, evaluate, extract, features, info, reconstruct, serve, train
+from giblet.cli import codec, dataset, demo, evaluate, extract, features, fit, info, reconstruct, serve, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -29,6 +29,7 @@ app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
+app.command("fit")(fit.command)
 app.command("demo")(demo.command)
 
 # typer brings an own copy of click or uses an installed one; this is the class of all errors of usage in either.

@@ -62,7 +62,10 @@ def cross_validate(problem: EncodingProblem, plan: Plan, progress: Progress = SI
     unique = np.full(shape, np.nan) if plan.unique and shape[0] > 1 else None
     p = None if null is None else np.full(problem.n_targets, np.nan)
     n_fits = 1 + (shape[0] if unique is not None else 0) + (len(null.shifts) if isinstance(null, ShiftPlan) else 0)
-    with stage(progress, f"encoding model of {problem.name}", float(n_fits * len(folds) * len(targets))):
+    # Every fit takes in the whole of the film, for so many of the targets at a time.
+    work.seconds = problem.n_samples * float(problem.tr) / len(targets)
+    total = n_fits * len(folds) * len(targets) * work.seconds
+    with stage(progress, f"encoding model of {problem.name}", total):
         for first in range(0, len(targets), plan.targets_at_once):
             which = targets[first : first + plan.targets_at_once]
             bold = without_nuisance(problem, which)
@@ -103,6 +106,7 @@ class _Work:
     problem: EncodingProblem
     plan: Plan
     progress: Progress
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         plan, problem = self.plan, self.problem
@@ -142,7 +146,7 @@ class _Work:
             learnt[fold.train] = True
             model.fit(together, bold, problem.runs, learnt)
             yield model.predict_spaces(together[fold.test])
-            self.progress.advance(float(bold.shape[1]))
+            self.progress.advance(bold.shape[1] * self.seconds)
 
     def shift_p(self, shifts: ShiftPlan, bold: np.ndarray, r: np.ndarray) -> np.ndarray:
         """Return p of the mean r by fits to shifted features."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -169,10 +169,12 @@ def inner_folds(
 
 
 def inner_division(rows: np.ndarray, runs: np.ndarray, n_blocks: int, gap: int) -> tuple[Fold, ...]:
-    """Divide training rows by whole runs, or where they are of one run into blocks (see `inner_folds`)."""
+    """Divide training rows by whole runs, or where those do not suffice into blocks (see `inner_folds`)."""
+    numbers = range(whole(n_blocks, "the number of inner folds"), 1, -1)
     n_runs = len(np.unique(runs[rows]))
-    for n in range(whole(n_blocks, "the number of inner folds"), 1, -1):
-        folds = _by_runs(rows, runs, min(n, n_runs)) if n_runs > 1 else divide(rows, runs, n, gap)
+    by_runs = (_by_runs(rows, runs, n) for n in numbers if n <= n_runs)
+    in_blocks = (divide(rows, runs, n, gap) for n in numbers if n <= len(rows))
+    for folds in chain(by_runs, in_blocks):
         if all(len(part.train) >= FEWEST_JUDGED and len(part.test) >= 2 for part in folds):
             return folds
     raise EncodingError(

@@ -110,7 +110,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(
         self,
         X: np.ndarray,
-        Y: np.ndarray,
+        y: np.ndarray,
         runs: np.ndarray | None = None,
         used: np.ndarray | None = None,
     ) -> Self:
@@ -120,7 +120,7 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X : ndarray, shape (n_samples, n_features)
             Features, one row per TR, at the time of the stimulus.
-        Y : ndarray, shape (n_samples,) or (n_samples, n_targets)
+        y : ndarray, shape (n_samples,) or (n_samples, n_targets)
             BOLD.
         runs : ndarray of int, shape (n_samples,), optional
             Run of each row, whose rows lie together; by default all are of one.
@@ -139,8 +139,9 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ParameterError
             If a parameter cannot be used.
         """
-        features, labels = _features(X), _labels(X, runs)
-        bold = np.asarray(Y)
+        features = _features(X)
+        labels = _labels(features, runs)
+        bold = np.asarray(y)
         if bold.ndim not in (1, 2) or len(bold) != len(features):
             raise EncodingError(
                 f"there are {len(features)} rows of features, and BOLD of shape {bold.shape}", "give a row for each TR"
@@ -185,11 +186,12 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray, shape (n_samples, n_targets), or (n_samples,) as Y was
+        ndarray, shape (n_samples, n_targets), or (n_samples,) as y was
             Of ``dtype``; NaN where features that count are not known.
         """
         check_is_fitted(self)
-        design, _ = self._design(self._same(X), _labels(X, runs))
+        features = self._same(X)
+        design, _ = self._design(features, _labels(features, runs))
         found = self._standardised(design) @ self.coef_ + self.intercept_
         return found[:, 0] if self._single else found
 
@@ -207,7 +209,8 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Their sum and the intercept are the prediction.
         """
         check_is_fitted(self)
-        design, _ = self._design(self._same(X), _labels(X, runs))
+        features = self._same(X)
+        design, _ = self._design(features, _labels(features, runs))
         parts, first = [], 0
         for band in self._bands(self._standardised(design)):
             parts.append(band @ self.coef_[first : first + band.shape[1]])
@@ -217,14 +220,14 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def score(
         self,
         X: np.ndarray,
-        Y: np.ndarray,
+        y: np.ndarray,
         runs: np.ndarray | None = None,
     ) -> float:
         """Return the mean R² over targets.
 
         Parameters
         ----------
-        X, Y, runs
+        X, y, runs
             As in `fit`; rows that the model never saw.
 
         Returns
@@ -234,7 +237,13 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         from sklearn.metrics import r2_score
 
-        return float(r2_score(Y, self.predict(X, runs)))
+        return float(r2_score(y, self.predict(X, runs)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Rows of which nothing is known are not learnt from.
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _solver(self) -> Solver:
         return Solver(
@@ -286,7 +295,8 @@ class EncodingModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         features = _features(X)
         if features.shape[1] != self.n_features_in_:
             raise EncodingError(
-                f"X has {features.shape[1]} features, but EncodingModel is expecting {self.n_features_in_} features",
+                f"X has {features.shape[1]} features, but EncodingModel is expecting {self.n_features_in_} features as "
+                "input",
                 "give the features that were learnt from",
             )
         return features
@@ -302,7 +312,7 @@ def _features(X: Any) -> np.ndarray:
     return features if features.dtype in (np.float32, np.float64) else features.astype(np.float64)
 
 
-def _labels(X: Any, runs: np.ndarray | None) -> np.ndarray:
+def _labels(X: np.ndarray, runs: np.ndarray | None) -> np.ndarray:
     labels = np.zeros(len(X), np.int64) if runs is None else np.asarray(runs)
     if labels.shape != (len(X),):
         raise EncodingError(f"there are {len(X)} rows, and runs of shape {labels.shape}", "give a run for each row")

@@ -112,7 +112,9 @@ class Scores:
         attributes: dict[str, Any] = {"name": self.name, "null": self.null, "notes": list(self.notes)}
         if self.smallest_p is not None:
             attributes["smallest_p"] = self.smallest_p
-        coords = {"target": list(self.targets), "space": list(self.spaces), "fold": np.arange(len(self.n_test))}
+        # Text of any length: what has a fixed one has no lasting form in zarr.
+        names = {name: np.array(values, object) for name, values in (("target", self.targets), ("space", self.spaces))}
+        coords = {**names, "fold": np.arange(len(self.n_test))}
         return xr.Dataset(data, coords, attributes)
 
 

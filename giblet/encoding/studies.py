@@ -112,41 +112,46 @@ def each_problem(
     if isinstance(dataset, (str, os.PathLike)):
         prepared = _prepared(dataset, features, hrf, settings, cache_dir, progress)
         names = tuple(dict.fromkeys(scan.subject for scan in prepared.scans))
-        found = sources(prepared, pick_subjects(names, subjects), "cross_subject" if group else "per_subject")
-        kept: tuple[np.ndarray | None, ...] = (None,) * len(found)
+        found = list(sources(prepared, pick_subjects(names, subjects), "cross_subject" if group else "per_subject"))
+        used = [source.valid for source in found]
     else:
         prepared = dataset._prepared
-        chosen = dataset.subjects if subjects == "all" else pick_subjects(dataset.subjects, subjects)
-        found = dataset._sources
-        if group and dataset.mode == "per_subject" and dataset.split is None:
-            found = sources(prepared, chosen, "cross_subject")
-        elif group and dataset.mode == "per_subject":
-            raise EncodingError("a split of single subjects is no group", "open the dataset with mode='cross_subject'")
-        kept = tuple(dataset._trs(i) if dataset.split is not None else None for i in range(len(found)))
-        found, kept = zip(
-            *((s, k) for s, k in zip(found, kept, strict=True) if s.subject in (None, *chosen)), strict=True
-        )
+        found, used = _of_dataset(dataset, subjects, group)
     asked = None if features is None else [request.name for request in ask_features(features)]
-    used = [_used(source, trs) for source, trs in zip(found, kept, strict=True)]
-    people = list(dict.fromkeys(source.subject for source in found))
-    silent = [
-        subject
-        for subject in people
-        if not any(u.any() for s, u in zip(found, used, strict=True) if s.subject == subject)
-    ]
-    notes = (
-        [f"{listed(_called(subject) for subject in silent)}: no signal, or no row that can be used; left out."]
-        if silent
-        else []
-    )
-    if len(silent) == len(people):
-        raise EncodingError(notes[0].removesuffix("; left out."), "see giblet dataset info", prepared.folder)
-    for subject in people:
-        if subject not in silent:
-            own = [i for i, source in enumerate(found) if source.subject == subject]
-            yield _problem(
-                prepared, [found[i] for i in own], np.concatenate([used[i] for i in own]), asked, high_pass, notes
+    people: dict[str | None, list[int]] = {}
+    for i, source in enumerate(found):
+        people.setdefault(source.subject, []).append(i)
+    silent = [_called(subject) for subject, own in people.items() if not any(used[i].any() for i in own)]
+    notes = []
+    if silent:
+        notes.append(f"{listed(silent)}: no signal, or no row that can be used; left out.")
+        if len(silent) == len(people):
+            raise EncodingError(
+                f"{listed(silent)}: no signal, or no row that can be used", "see giblet dataset info", prepared.folder
             )
+    for subject, own in people.items():
+        if _called(subject) not in silent:
+            runs, rows = [found[i] for i in own], np.concatenate([used[i] for i in own])
+            yield _problem(prepared, runs, rows, asked, high_pass, notes)
+
+
+def _of_dataset(
+    dataset: MultimodalDataset, subjects: str | int | Sequence[str | int], group: bool
+) -> tuple[list[Source], list[np.ndarray]]:
+    """Return the runs of a dataset, and the rows of its split that can be used."""
+    chosen = dataset.subjects if subjects == "all" else pick_subjects(dataset.subjects, subjects)
+    found = [source for source in dataset._sources if source.subject in (None, *chosen)]
+    if group and dataset.mode == "per_subject":
+        if dataset.split is not None:
+            raise EncodingError("a split of single subjects is no group", "open the dataset with mode='cross_subject'")
+        found = list(sources(dataset._prepared, chosen, "cross_subject"))
+    used = [source.valid for source in found]
+    if dataset.split is not None:
+        for i, source in enumerate(found):
+            inside = np.zeros(source.n_trs, bool)
+            inside[dataset._trs(dataset._sources.index(source))] = True
+            used[i] = used[i] & inside
+    return found, used
 
 
 def _called(subject: str | None) -> str:
@@ -280,14 +285,6 @@ def _is_layer_of(found: str, asked: str) -> bool:
     return same and len(one.parts) > 1
 
 
-def _used(run: Source, trs: np.ndarray | None) -> np.ndarray:
-    if trs is None:
-        return run.valid[: run.n_trs]
-    inside = np.zeros(run.n_trs, bool)
-    inside[trs] = True
-    return inside & run.valid[: run.n_trs]
-
-
 def _rows(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return one row per TR, of which frames within a TR are averaged; NaN where nothing is known."""
     rows = np.array(values if values.ndim == 2 else values.mean(axis=2, dtype=np.float64), np.float32)
@@ -320,7 +317,7 @@ def _without_useless(
 
 def _told(prepared: Prepared, runs: Sequence[Source]) -> list[str]:
     """Return what reading the scans has found that bears on the fit: what was regressed out, what is censored."""
-    words = ("regressed", "taken out", "censored", "never change", "no numbers", "no signal")
+    words = ("Regressed out", "censored", "never change", "no numbers", "no signal")
     notes = [note for run in runs for scan in run.scans for note in prepared.scans[scan].notes]
     return [note for note in notes if any(word in note for word in words)]
 

@@ -35,7 +35,7 @@ def test_the_people_who_heard_alice_agree(alice, high_pass, expected):
     assert {run.values.shape for run in runs.values()} == {(362, 6)}
     assert runs["s18"].targets == tuple(REGIONS)
     assert [name for name, run in runs.items() if not run.valid.all()] == ["s33"]
-    assert runs["s33"].notes == ("Every value is 0: there is no signal in this run, leave it out.",)
+    assert runs["s33"].notes[-1] == "Every value is 0: there is no signal in this run, leave it out."
     values = [run.values for run in runs.values()]
     np.testing.assert_allclose(np.nanmean(isc(values), axis=0), expected, atol=6e-4)
 

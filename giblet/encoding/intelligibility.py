@@ -74,7 +74,8 @@ def score_sound(
         How many; fewer where there are not so many different ones.
     away : seconds
         By how much sound is shifted at the least, either way: as long as neighbouring predictions are alike, for they
-        share BOLD. Stretches that are too short for it are left out, of the score as of the null.
+        share BOLD. Stretches that are too short for it, or too quiet for STOI, are left out, of the score as of the
+        null.
     extended : bool
         Extended STOI (Jensen and Taal, 2016) in place of STOI.
     seed : int
@@ -97,17 +98,22 @@ def score_sound(
                 f"a stretch of source has the shape {ours.shape}, its sound {theirs.shape}",
                 "give one channel each, of the same length",
             )
-    step, least = exact(tr, "the TR") * sample_rate, math.ceil(exact(away, "the distance") / exact(tr))
-    if whole(n_permutations, "the number of permutations") < 1 or least < 1:
-        raise EncodingError("there is nothing to compare with", "ask for 1 permutation or more, and above 0 s away")
+    if whole(n_permutations, "the number of permutations") < 1 or min(exact(away, "the distance"), exact(tr)) <= 0:
+        raise EncodingError(
+            "there is nothing to compare with", "ask for 1 permutation or more, above 0 s away, with a TR above 0 s"
+        )
+    step, least = exact(tr) * sample_rate, math.ceil(exact(away) / exact(tr))
     pairs = [(ours, theirs) for ours, theirs in pairs if round(len(ours) / step) >= 2 * least]
     if not pairs:
         raise EncodingError(
             f"no stretch is as long as twice {float(exact(away)):g} s", "take longer stretches, or shift by less"
         )
-    found = _mean(pairs, [0] * len(pairs), sample_rate, extended)
-    if math.isnan(found):
+    values = [stoi(ours, theirs, sample_rate, extended=extended) for ours, theirs in pairs]
+    # Whether there is enough to compare depends on the source alone.
+    pairs = [pair for pair, value in zip(pairs, values, strict=True) if not math.isnan(value)]
+    if not pairs:
         raise EncodingError("too little of the source is loud enough to compare", "take stretches with more sound")
+    found = _mean(pairs, [0] * len(pairs), sample_rate, extended)
     # Different shifts by whole TRs: n − 2 · least + 1 of each stretch.
     choices = [np.arange(least, round(len(ours) / step) - least + 1) for ours, _ in pairs]
     shifts = _draw(choices, n_permutations, np.random.default_rng(seed))

@@ -134,11 +134,12 @@ def test_sound_of_something_else_is_not():
 
 
 def test_stretches_are_shifted_each_by_its_own():
-    pair = [bursts(12), bursts(3), bursts(10, 1)], [bursts(12), bursts(3), bursts(10, 1)]
+    stretches = [bursts(12), bursts(3), 0 * bursts(9), bursts(10, 1)]
+    pair = stretches, stretches
     first, again, other = (
         score_sound(*pair, 10_000, 1, n_permutations=3, away=3, seed=seed, extended=True) for seed in (0, 0, 1)
     )
-    # The stretch of 3 s cannot be shifted by 3 s either way, and counts nowhere.
+    # The stretch of 3 s cannot be shifted by 3 s either way, and counts nowhere; neither does the silent one.
     assert first.seconds == 22
     assert first.stoi == pytest.approx(1, abs=1e-3)
     # Extended STOI adds noise of its own, far below what is heard.
@@ -156,6 +157,8 @@ def test_what_cannot_be_compared():
         score_sound([0 * sound], [sound], 10_000, 1, away=2)
     with pytest.raises(EncodingError, match="ask for 1 permutation or more"):
         score_sound([sound], [sound], 10_000, 1, n_permutations=0)
+    with pytest.raises(EncodingError, match="a TR above 0 s"):
+        score_sound([sound], [sound], 10_000, 0)
 
 
 def test_sound_comes_nearer_to_the_ceiling_with_the_signal(tiny, sample_film):

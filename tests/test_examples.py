@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -24,6 +25,43 @@ def test_film_to_codes_and_back(tmp_path, sample_film):
     assert "'latent': 64" in done.stdout
     assert soundfile.info(tmp_path / "trs_2_to_5.wav").frames == 4 * 36_000
     assert not done.stderr
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Where both examples prepare the simulated dataset."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.slow
+def test_the_sound_branch_learns(cache):
+    script = PROJECT / "examples" / "encodec_audio_encoder_demo.py"
+    done = subprocess.run(
+        [sys.executable, script, PROJECT / "data", cache], capture_output=True, text=True, check=True, cwd=cache
+    )
+    assert "48 samples: codes (4, 112), BOLD (296,)" in done.stdout
+    assert "(4, 112) -> (32,)" in done.stdout
+    assert "shorter TRs: (3, 32)" in done.stdout
+    losses = [float(line.split()[-1]) for line in done.stdout.splitlines() if line.startswith("epoch")]
+    assert losses[-1] < 0.8 * losses[0]
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.slow
+def test_the_autoencoder_is_judged_by_what_it_never_saw(cache):
+    script = PROJECT / "examples" / "train_autoencoder.py"
+    done = subprocess.run(
+        [sys.executable, script, PROJECT / "data", "--epochs", "20", "--gap", "3", "--latent", "4", "--cache", cache],
+        capture_output=True, text=True, check=True, cwd=cache,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert said[0] == "27 samples to learn from, 15 held out, 2 TRs between them"
+    first, last = ({word: float(n) for word, n in re.findall(r"(\w+) ([\d.]+)(?:,|$)", said[i])} for i in (1, -5))
+    assert first.keys() == {"fmri", "sound", "picture", "words"}
+    assert all(last[name] < first[name] for name in ("fmri", "picture", "words"))
+    assert re.fullmatch(r"r -?[\d.]+; at other times -?[\d.]+, at most -?[\d.]+", said[-3])
+    assert float(re.search(r"training mean ([\d.]+)", said[-2])[1]) > 0.1
+    assert said[-1].endswith("which 5 TRs cannot bring below 0.200")
 
 
 @pytest.fixture(scope="module")

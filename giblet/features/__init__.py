@@ -1,7 +1,7 @@
 """Features at their native rate."""
 
 from giblet.features.asking import FeatureRequest, ask_features
-from giblet.features.latents import latents
+from giblet.features.latents import latents, nearest_codes
 from giblet.features.registry import ENTRY_POINTS, Feature, known_features
 from giblet.features.series import ON_A_BOUNDARY, SERIES_KINDS, FeatureSeries
 from giblet.features.streams import FeatureContext, Output, PictureFeature, SoundFeature, WordFeature
@@ -21,4 +21,5 @@ __all__ = [
     "ask_features",
     "known_features",
     "latents",
+    "nearest_codes",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.quantizer import ResidualQuantizer
@@ -63,6 +64,13 @@ class CausalEngine:
     def decoder(self, segments: tuple[Segment, ...]) -> CausalDecoder:
         """Start to decode."""
         return CausalDecoder(self)
+
+    def latents_to_sound(self, latents: Tensor) -> np.ndarray:
+        """Decode (n_frames, dim) latents to float32 samples (channels, n_frames·hop)."""
+        state: State = {}
+        with exact_inference(self.device.type):
+            parts = [self.decoder_network(part, state) for part in latents.split(self.frames_per_block)]
+        return torch.cat(parts).t().cpu().numpy()
 
 
 class CausalEncoder:

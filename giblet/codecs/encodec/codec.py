@@ -109,6 +109,40 @@ class EncodecCodec:
             )
         return self._engine.decoder(segments)
 
+    def latents_to_sound(self, latents: np.ndarray) -> np.ndarray:
+        """Decode latents, such as no codes need stand for: averages, or what was predicted.
+
+        Parameters
+        ----------
+        latents : ndarray of float, shape (n_frames, dim)
+            What the decoder sees, frame by frame (`giblet.features.latents`).
+
+        Returns
+        -------
+        ndarray of float32, shape (channels, n_frames · hop)
+            Their sound.
+
+        Raises
+        ------
+        CodecError
+            If they have another shape or are no finite numbers, or the codec cuts sound into segments of their own
+            loudness, which latents do not tell.
+        """
+        if self.normalize or self.layout.segment is not None:
+            raise CodecError(
+                f"{self.name} cuts sound into segments, each with a loudness that latents do not tell",
+                "take a codec of one grid of frames, such as facebook/encodec_24khz",
+            )
+        rows, dim = np.asarray(latents), self._embeddings[0].shape[1]
+        if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype.kind != "f" or not np.isfinite(rows).all():
+            raise CodecError(
+                f"latents have the shape {rows.shape} and type {rows.dtype}, or are not all finite",
+                f"give finite numbers of shape (n_frames, {dim}) for {self.name}",
+            )
+        if not len(rows):
+            return np.empty((self.channels, 0), np.float32)
+        return self._engine.latents_to_sound(torch.from_numpy(np.ascontiguousarray(rows, np.float32)).to(self.device))
+
 
 def fingerprint(model: Any, config: dict[str, Any]) -> str:
     """Return the SHA-256 of a model's weights and of how it uses them, independent of the file they came from.

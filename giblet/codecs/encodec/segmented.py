@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.causal import exact_inference
@@ -38,6 +39,11 @@ class SegmentedEngine:
     def decoder(self, segments: tuple[Segment, ...]) -> SegmentedDecoder:
         """Start to decode."""
         return SegmentedDecoder(self, segments)
+
+    def latents_to_sound(self, latents: Tensor) -> np.ndarray:
+        """Decode (n_frames, dim) latents of a model without segments to float32 samples (channels, n_frames·hop)."""
+        with exact_inference(self.device.type):
+            return self.model.decoder(latents.t()[None])[0].cpu().numpy()
 
     def encode_segment(self, samples: np.ndarray, n_codebooks: int) -> tuple[np.ndarray, float | None]:
         """Encode (channels, n) samples to int16 codes (n_codebooks, k) and their scale."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import codec, dataset, demo, evaluate, extract, features, info, reconstruct, serve, train
+from giblet.cli import benchmark, codec, dataset, demo, evaluate, extract, features, info, reconstruct, serve, train
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -27,6 +27,7 @@ app.command("codec")(codec.command)
 app.command("info")(info.command)
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
+app.command("benchmark")(benchmark.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.command("demo")(demo.command)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import giblet
-from giblet.cli.options import Device, Force, Json, Verbose
+from giblet.cli.options import Device, Force, Json, Verbose, cores
 from giblet.cli.progress import Bar
 from giblet.errors import ParameterError, printable
 
@@ -78,7 +77,7 @@ def command(
     from giblet.media.publishing import Publication
 
     # Whatever can be said about a name or a setting is said before the codec is loaded.
-    processes = _cores() if jobs is None else jobs
+    processes = cores() if jobs is None else jobs
     check_settings(max_seconds, segment, loudness, processes)
     check_device(device)
     publication = None
@@ -107,11 +106,6 @@ def command(
         _show(result)
         if output is not None:
             typer.echo(f"written         {printable(str(output))}")
-
-
-def _cores() -> int:
-    # The cores that this process may use, which a scheduler may have limited, where the system tells.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _document(result: Evaluation) -> dict[str, Any]:

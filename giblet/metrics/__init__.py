@@ -1,6 +1,7 @@
 """How alike two sounds are."""
 
 from giblet.metrics.engine import Pair, available_measures, cut, rms, score
+from giblet.metrics.music import is_music
 from giblet.metrics.pool import ScorePool
 from giblet.metrics.scores import (
     MEASURES,
@@ -15,6 +16,7 @@ from giblet.metrics.scores import (
 from giblet.metrics.signal import si_sdr, snr
 from giblet.metrics.spectral import log_spectral_distance, mel_distance
 from giblet.metrics.speech import pesq, stoi
+from giblet.metrics.timing import delay
 
 __all__ = [
     "MEASURES",
@@ -25,7 +27,9 @@ __all__ = [
     "available_measures",
     "bandwidth_table",
     "cut",
+    "delay",
     "file_table",
+    "is_music",
     "json_value",
     "log_spectral_distance",
     "mel_distance",

@@ -14,10 +14,12 @@ import numpy as np
 import soxr
 
 from giblet.errors import ParameterError
+from giblet.metrics.music import is_music
 from giblet.metrics.scores import MEASURES, SegmentScore
 from giblet.metrics.signal import si_sdr, snr
 from giblet.metrics.spectral import log_spectral_distance, mel_distance
 from giblet.metrics.speech import pesq, stoi
+from giblet.metrics.timing import delay
 
 # PESQ is made for short utterances and fails on minutes of sound.
 LONGEST_SEGMENT = 30.0
@@ -93,10 +95,7 @@ def cut(pair: Pair, segment: float = 10.0) -> list[Pair]:
     ParameterError
         If the length of the segments is out of range.
     """
-    check_segment(segment)
-    n_samples = pair.reference.shape[-1]
-    n_segments = -(-n_samples // round(segment * pair.sample_rate))
-    bounds = [i * n_samples // max(1, n_segments) for i in range(n_segments + 1)]
+    bounds = segment_bounds(pair.reference.shape[-1], pair.sample_rate, segment)
     before, after = _mono(pair.reference), _mono(pair.degraded)
     return [
         dataclasses.replace(
@@ -105,8 +104,33 @@ def cut(pair: Pair, segment: float = 10.0) -> list[Pair]:
             degraded=after[first:stop],
             start=pair.start + first / pair.sample_rate,
         )
-        for first, stop in pairwise(bounds)
+        for first, stop in bounds
     ]
+
+
+def segment_bounds(n_samples: int, sample_rate: int, segment: float) -> list[tuple[int, int]]:
+    """Divide a sound into segments of equal length, so that none is a short rest.
+
+    Parameters
+    ----------
+    n_samples, sample_rate : int
+        Length of the sound; Hz.
+    segment : float
+        Seconds that no segment exceeds, 1 to 30.
+
+    Returns
+    -------
+    list of (int, int)
+        First sample and end of each; none of a sound without a sample.
+
+    Raises
+    ------
+    ParameterError
+        If the length of the segments is out of range.
+    """
+    check_segment(segment)
+    n_segments = -(-n_samples // round(segment * sample_rate))
+    return list(pairwise(i * n_samples // max(1, n_segments) for i in range(n_segments + 1)))
 
 
 def _mono(sound: np.ndarray) -> np.ndarray:
@@ -153,7 +177,8 @@ def score(pair: Pair, measures: Collection[str] | None = None) -> SegmentScore:
     """Measure one segment.
 
     STOI and the distances are taken at the sound's own rate, PESQ at 16 kHz. A segment whose reference stays below
-    -60 dB of full scale (root mean square) is silent, and nothing is measured on it.
+    -60 dB of full scale (root mean square) is silent, and nothing is measured on it. Whether the reference is music,
+    and by how much the other comes later, is found in any case.
 
     Parameters
     ----------
@@ -165,7 +190,7 @@ def score(pair: Pair, measures: Collection[str] | None = None) -> SegmentScore:
     Returns
     -------
     SegmentScore
-        Its score; a measure that is not defined on the segment is nan.
+        Its score; a measure that is not defined on the segment is nan, and ``missing`` says why.
 
     Raises
     ------
@@ -194,7 +219,19 @@ def score(pair: Pair, measures: Collection[str] | None = None) -> SegmentScore:
         ways["pesq_wb"] = lambda: pesq(spoken, heard, PESQ_RATE, "wb")
         ways["pesq_nb"] = lambda: pesq(spoken, heard, PESQ_RATE, "nb")
     values: dict[str, Any] = {name: ways[name]() for name in wanted}
-    return dataclasses.replace(about, **values)
+    missing = "; ".join(f"{name}: {_why(name, after, pair.duration)}" for name in wanted if math.isnan(values[name]))
+    return dataclasses.replace(
+        about, music=is_music(before, rate), drift_ms=delay(before, after, rate), missing=missing, **values
+    )
+
+
+def _why(name: str, after: np.ndarray, duration: float) -> str:
+    """Return why a measure is not defined on sound that is not silent."""
+    if not after.any():
+        return "the reconstruction is silent"
+    if duration < SHORTEST_SEGMENT:
+        return f"{duration:.2f} s are too short"
+    return "no speech is found" if name in PESQ_MEASURES else "too little of it is loud enough to compare"
 
 
 def available_measures() -> tuple[str, ...]:

@@ -26,19 +26,22 @@ class Measure:
         Which way is good.
     digits : int
         Digits after the point that mean something.
+    speech_only : bool
+        Whether it is made for speech, and says little of music.
     """
 
     title: str
     unit: str
     higher_is_better: bool
     digits: int
+    speech_only: bool = False
 
 
 MEASURES = {
-    "stoi": Measure("STOI", "", True, 3),
-    "estoi": Measure("ESTOI", "", True, 3),
-    "pesq_wb": Measure("PESQ wb", "MOS", True, 2),
-    "pesq_nb": Measure("PESQ nb", "MOS", True, 2),
+    "stoi": Measure("STOI", "", True, 3, speech_only=True),
+    "estoi": Measure("ESTOI", "", True, 3, speech_only=True),
+    "pesq_wb": Measure("PESQ wb", "MOS", True, 2, speech_only=True),
+    "pesq_nb": Measure("PESQ nb", "MOS", True, 2, speech_only=True),
     "si_sdr": Measure("SI-SDR", "dB", True, 1),
     "snr": Measure("SNR", "dB", True, 1),
     "log_spectral_distance": Measure("LSD", "dB", False, 1),
@@ -62,6 +65,8 @@ class SegmentScore:
         Seconds, from the beginning of the recording.
     silent : bool
         Whether the reference is silent there, so that nothing was measured.
+    music : bool
+        Whether the reference is marked as music there (`giblet.metrics.is_music`), of which STOI and PESQ say little.
     stoi, estoi : float
         Intelligibility and its extended variant, about 0 to 1.
     pesq_wb, pesq_nb : float
@@ -70,6 +75,10 @@ class SegmentScore:
         dB.
     log_spectral_distance, mel_distance : float
         dB.
+    drift_ms : float
+        By how much the sound comes later than the reference (`giblet.metrics.delay`), milliseconds.
+    missing : str
+        Which measures are not defined here, and why: ``"stoi: …; pesq_wb: …"``.
 
     Notes
     -----
@@ -82,6 +91,7 @@ class SegmentScore:
     start: float
     duration: float
     silent: bool = False
+    music: bool = False
     stoi: float = math.nan
     estoi: float = math.nan
     pesq_wb: float = math.nan
@@ -90,6 +100,8 @@ class SegmentScore:
     snr: float = math.nan
     log_spectral_distance: float = math.nan
     mel_distance: float = math.nan
+    drift_ms: float = math.nan
+    missing: str = ""
 
 
 def score_table(scores: Iterable[SegmentScore]) -> pd.DataFrame:
@@ -109,7 +121,8 @@ def score_table(scores: Iterable[SegmentScore]) -> pd.DataFrame:
 
     columns = [field.name for field in dataclasses.fields(SegmentScore)]
     table = pd.DataFrame([dataclasses.astuple(score) for score in scores], columns=columns)
-    return table.astype({"bandwidth": float, "silent": bool} | dict.fromkeys(MEASURES, float))
+    kinds: dict[str, type] = {"bandwidth": float, "silent": bool, "music": bool}
+    return table.astype(kinds | dict.fromkeys([*MEASURES, "drift_ms"], float))
 
 
 def file_table(scores: Iterable[SegmentScore]) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
     Returns
     -------
     float
-        About 1 to 4.6; nan where no speech is found.
+        About 1 to 4.6; nan where no speech is found, or the package fails on what it was given.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: st
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             return float(package.pesq(sample_rate, reference, degraded, band))
-    except package.NoUtterancesError:
+    except package.PesqError:
         return math.nan
 
 

@@ -10,7 +10,20 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import benchmark, codec, dataset, demo, evaluate, extract, features, info, reconstruct, serve, train
+from giblet.cli import (
+    benchmark,
+    codec,
+    dataset,
+    demo,
+    evaluate,
+    extract,
+    features,
+    info,
+    reconstruct,
+    report,
+    serve,
+    train,
+)
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 
@@ -28,6 +41,7 @@ app.command("info")(info.command)
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
 app.command("benchmark")(benchmark.command)
+app.command("report")(report.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.command("demo")(demo.command)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from giblet.errors import MediaError, ParameterError, StoreError
-from giblet.media.publishing import Publication
 from giblet.store import refuse_inside_store
 from giblet.store.manifest import MANIFEST
 from giblet.workfolder import reason
 
+# As in giblet.benchmark.result, which imports more than it takes to say that a name is wrong.
+BENCHMARK = "results.json"
 ENDINGS = (".html", ".htm")
 
 
@@ -34,7 +35,6 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     StoreError
         If it is none of them.
     """
-    from giblet.benchmark.result import RESULTS
     from giblet.data.multimodal.prepared import is_prepared
 
     folder = Path(path)
@@ -44,7 +44,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
             raise StoreError("there is no such folder", remedy, path)
         if not folder.is_dir():
             raise StoreError("is a file", remedy, path)
-        if (folder / RESULTS).exists():
+        if (folder / BENCHMARK).exists():
             return "benchmark"
         if is_prepared(folder):
             return "dataset"
@@ -89,6 +89,8 @@ def check_report(
     if not os.fspath(output).lower().endswith(ENDINGS):
         raise ParameterError(f"the page is to be called {Path(output).name}", "let its name end in .html")
     refuse_inside_store(output)
+    from giblet.media.publishing import Publication
+
     Publication(output, force)
     for option, value in (("at", at), ("listen", listen)):
         if value is not None and not 0 <= value < float("inf"):

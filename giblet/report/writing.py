@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import giblet
-from giblet.media.publishing import Publication
 from giblet.progress import SILENT, Progress
 from giblet.report.checks import check_report
 
@@ -79,6 +78,7 @@ def write_report(
         from giblet.report.dataset import dataset_page
 
         values = dataset_page(path)
+    from giblet.media.publishing import Publication
     from giblet.report.page import render
 
     text = render(kind, {"kind": kind, "version": giblet.__version__, **values})

@@ -21,8 +21,8 @@ def block_bootstrap(files: Sequence[Sequence[float]]) -> Interval:
 
     The segments of a file are not independent: a scene, a voice or a piece of music goes on. So they are drawn anew,
     2,000 times, in blocks of neighbours, n^(1/3) segments long of a file's n. Blocks that reach the end go on at the
-    beginning, so that every segment is drawn equally often. The interval is that of the percentiles, always the same
-    for the same values.
+    beginning, so that every segment is drawn equally often. Of several files, the files are drawn anew as well. The
+    interval is that of the percentiles, always the same for the same values.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def block_bootstrap(files: Sequence[Sequence[float]]) -> Interval:
     -------
     Interval
         Of the mean over segments, then over the files that have any. It tells how the mean would vary with other
-        stretches of these files, not with other files. No interval with fewer than three segments.
+        stretches of one file, or with other files like several ones. No interval with fewer than three segments.
 
     References
     ----------
@@ -49,7 +49,7 @@ def block_bootstrap(files: Sequence[Sequence[float]]) -> Interval:
     if n < FEWEST:
         return Interval(mean, None, None, n)
     rng = np.random.default_rng(SEED)
-    drawn = np.mean([_means(file, rng) for file in values], axis=0)
+    drawn = _over_files(np.array([_means(file, rng) for file in values]), rng)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     # Rounding must not put a mean beside the interval of equal values.
@@ -59,6 +59,15 @@ def block_bootstrap(files: Sequence[Sequence[float]]) -> Interval:
 def block_length(n: int) -> int:
     """Return the segments of a block, 1 or more, for a file of ``n``."""
     return max(1, math.ceil(n ** (1 / 3) - 1e-9))
+
+
+def _over_files(means: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the means of files drawn anew, float64 (RESAMPLES,), of the files' own resamples (n_files, RESAMPLES)."""
+    if len(means) == 1:
+        return means[0]
+    # A file that is drawn twice comes with two resamples.
+    which, resample = rng.integers(len(means), size=means.shape), rng.integers(RESAMPLES, size=means.shape)
+    return means[which, resample].mean(axis=0)
 
 
 def _means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from giblet.benchmark.result import RESULTS, SEGMENTS, SOUNDS
-from giblet.errors import StoreError, printable
+from giblet.errors import MediaError, StoreError, printable
 from giblet.store import refuse_inside_store
 from giblet.workfolder import check_place, named_afresh, reason, take_abandoned
 
@@ -117,8 +117,8 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was measured before something stopped the run is worth keeping.
-        if kind is None or not any(self._parts.glob("*.json")):
+        # What was measured before something stopped the run is worth keeping, unless it is worth nothing as it is.
+        if kind is None or issubclass(kind, MediaError) or not any(self._parts.glob("*.json")):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def part(self, key: str, ending: str) -> Path:

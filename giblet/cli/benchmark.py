@@ -49,7 +49,8 @@ def command(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="An earlier benchmark to compare with: exit 1 if quality fell. Without files, DIR is compared as it is.",
+            help="An earlier benchmark to compare with: exit 1 if quality fell. Without files, what is in --output is "
+            "compared.",
             metavar="DIR",
             show_default=False,
         ),

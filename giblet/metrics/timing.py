@@ -83,10 +83,11 @@ def _envelopes(sound: np.ndarray, sample_rate: int) -> np.ndarray | None:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray, most: int) -> np.ndarray:
-    """Return the correlation at lags -most to most, summed over bands."""
+    """Return the correlation at lags -most to most, summed over bands, as if all overlapped at each lag."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     n = next_fast_len(first.shape[1] + most + 1, real=True)
     product = (rfft(first, n).conj() * rfft(second, n)).sum(axis=0)
     lags = irfft(product, n)
-    return np.concatenate([lags[-most:], lags[: most + 1]])
+    overlap = 1 - np.abs(np.arange(-most, most + 1)) / first.shape[1]
+    return np.concatenate([lags[-most:], lags[: most + 1]]) / overlap

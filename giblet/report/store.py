@@ -27,6 +27,7 @@ from giblet.report.sounds import Stretch, bandwidths_of, codes_clip, mel_clip, s
 from giblet.report.timeline import time_lines, tr_lines
 from giblet.store import file_digest
 from giblet.timeline import TRGrid
+from giblet.transcoding.names import CODE_ENDINGS
 
 # A film often begins with silence or a title.
 USUAL_START = 60.0
@@ -111,7 +112,8 @@ def store_page(path: str | os.PathLike[str], asked: Asked, progress: Progress) -
     about = store.provenance
     request = TRRequest.from_dict(about["view"])
     grid = TRGrid(request.tr, int(about["n_trs"]), request.start)
-    film, remarks = _film(store, asked.film)
+    film, absence = _film(store, asked.film)
+    remarks = []
     kbps = bandwidths_of(store, asked.bandwidths)
     codec = None
     if kbps and asked.listen != 0:
@@ -123,11 +125,9 @@ def store_page(path: str | os.PathLike[str], asked: Asked, progress: Progress) -
             remarks.append(f"The codes are not heard, for their codec cannot be had: {error.problem}.")
             kbps = ()
     stretch = _stretch(store, asked, codec, film, len(kbps))
+    if stretch is not None and absence:
+        remarks.append(absence)
     clips, levels = _clips(store, stretch, film, codec, kbps, progress)
-    if film is None and stretch is not None and about["sound"] is not None:
-        remarks.append(
-            f"The film, {about['film']['name']}, is not beside the store, so its own sound is not heard here."
-        )
     if clips and all(clip.silent for clip in clips):
         remarks.append("The sounds of this page are silent, below -60 dB of full scale.")
     x = None if stretch is None else time_axis(stretch.start, stretch.start + stretch.seconds)
@@ -153,8 +153,8 @@ def store_page(path: str | os.PathLike[str], asked: Asked, progress: Progress) -
     }
 
 
-def _film(store: FeatureStore, asked: str | os.PathLike[str] | None) -> tuple[Path | None, list[str]]:
-    """Return the film that the store was made from, as named or found beside, and what to say about it."""
+def _film(store: FeatureStore, asked: str | os.PathLike[str] | None) -> tuple[Path | None, str]:
+    """Return the film that the store was made from, as named or found beside, or None and why its sound is missing."""
     known = store.provenance["film"]
     if asked is not None:
         if file_digest(asked) != known["sha256"]:
@@ -163,16 +163,18 @@ def _film(store: FeatureStore, asked: str | os.PathLike[str] | None) -> tuple[Pa
                 "name that film, or leave --film out",
                 asked,
             )
-        return Path(asked), []
+        return Path(asked), ""
     # A name in a store is not trusted to stay in the folder.
     beside = Path(store.path).absolute().parent / Path(known["name"]).name
+    if beside.suffix.lower() in CODE_ENDINGS:
+        return None, f"The codes came from {beside.name}, so the sound before coding is not known."
     try:
         if not beside.is_file():
-            return None, []
+            return None, f"The film, {beside.name}, is not beside the store, so its own sound is not heard here."
         same = beside.stat().st_size == known["bytes"] and file_digest(beside) == known["sha256"]
     except (OSError, ValueError, GibletError):
-        return None, []
-    return (beside, []) if same else (None, [f"{beside.name} beside the store is another film."])
+        same = False
+    return (beside, "") if same else (None, f"{beside.name} beside the store is another film, so it is not heard here.")
 
 
 def _codec(store: FeatureStore, asked: Asked) -> Codec:

@@ -120,6 +120,9 @@ def benchmark_page(path: str | os.PathLike[str], listen: float | None) -> dict[s
     first = run.methods[0].key
     return {
         "title": f"What {run.codec['name']} keeps",
+        "sections": (
+            ("bandwidth", "Quality by bandwidth"), *((f"file-{i}", file.name) for i, file in enumerate(run.files, 1)),
+        ),
         "run": run,
         "measures": [MEASURES[name] for name in run.measures],
         "findings": [
@@ -132,7 +135,6 @@ def benchmark_page(path: str | os.PathLike[str], listen: float | None) -> dict[s
         "plots": [_over_bandwidth(run, name) for name in run.measures],
         "methods": [(method.title, shade(run.methods, method)) for method in run.methods],
         "files": [_file(run, file, listen if file in heard else 0.0) for file in run.files],
-        "n_heard": len(heard),
         "provenance": {
             "giblet": run.giblet, "created": run.created, "codec": run.codec, "mel": run.mel,
             "settings": run.settings, "machine": run.machine, "libraries": run.versions,

@@ -87,6 +87,10 @@ def dataset_page(path: str | os.PathLike[str]) -> dict[str, Any]:
     ]
     return {
         "title": prepared.name,
+        "sections": (
+            ("scans", "Scans"), ("alignment", "Alignment"), ("features", "Features"), ("splits", "Splits"),
+            ("bold", "BOLD"),
+        ),
         "prepared": prepared,
         "grid": grid,
         "subjects": list(dict.fromkeys(scan.subject for scan in prepared.scans)),
@@ -103,7 +107,7 @@ def dataset_page(path: str | os.PathLike[str]) -> dict[str, Any]:
         "features": [_feature(prepared, f, s) for s in prepared.stimuli for f in s.features],
         "bold": bold_quality(prepared),
         "settings": prepared.settings.to_dict(),
-    }
+    }  # fmt: skip
 
 
 def _states(prepared: Prepared, scan: Scan) -> tuple[np.ndarray, np.ndarray]:

@@ -130,11 +130,15 @@ def store_page(path: str | os.PathLike[str], asked: Asked, progress: Progress) -
     clips, levels = _clips(store, stretch, film, codec, kbps, progress)
     if clips and all(clip.silent for clip in clips):
         remarks.append("The sounds of this page are silent, below -60 dB of full scale.")
+    codebooks = tuple(_codebooks(store))
     x = None if stretch is None else time_axis(stretch.start, stretch.start + stretch.seconds)
     excerpt = "" if stretch is None else _words(stretch, float(Fraction(about["duration"])))
     return {
         "title": about["film"]["name"],
-        "store": store,
+        "sections": (
+            ("time", "Time line"), ("listen", clips and "Listen"), ("codebooks", codebooks and "Codebooks"),
+            ("features", "Features"),
+        ),
         "about": about,
         "grid": grid,
         "duration": float(Fraction(about["duration"])),
@@ -146,11 +150,11 @@ def store_page(path: str | os.PathLike[str], asked: Asked, progress: Progress) -
         "clips": clips,
         "spectrograms": () if x is None else spectrograms(clips, x, f"{excerpt} of the film"),
         "tr_lines": None if x is None else tr_lines(grid, x),
-        "codebooks": tuple(_codebooks(store)),
+        "codebooks": codebooks,
         "codec_bits": np.log2(about["codec"]["codebook_size"]) if "codec" in about else 0.0,
         "features": row_facts(store),
         "series": series_views(store, float(Fraction(about["duration_with_padding"]))),
-    }
+    }  # fmt: skip
 
 
 def _film(store: FeatureStore, asked: str | os.PathLike[str] | None) -> tuple[Path | None, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 import soundfile
+from conftest import PROJECT
 from fabricate import babble
 
 
@@ -72,3 +74,15 @@ def test_errors_load_nothing_heavy(tmp_path):
     assert "there is no such folder; name what giblet extract" in done.stderr
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "transformers", "av", "librosa", "pandas", "zarr", "jinja2", "PIL", "matplotlib"}
+
+
+def test_the_docs_list_the_options():
+    from typer.main import get_command
+
+    from giblet.cli.app import app
+
+    text = (PROJECT / "docs" / "report.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(--[a-z]+)`", "\n".join(line for line in text.splitlines() if line.startswith("| `-"))))
+    common = {"--json", "--verbose", "--help", "--force"}
+    options = {name for p in get_command(app).commands["report"].params for name in p.opts if name.startswith("--")}
+    assert listed | common == options | common

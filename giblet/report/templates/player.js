@@ -102,7 +102,8 @@ addEventListener("keydown", event => {
   const tag = event.target.tagName;
   if (/^[1-9]$/.test(event.key)) current.choose(event.key - 1);
   else if (event.key === " " && !/^(BUTTON|SUMMARY|A)$/.test(tag)) current.toggle();
-  else if (event.key === "ArrowLeft" || event.key === "ArrowRight") current.move(current.here() + (event.key === "ArrowLeft" ? -1 : 1));
+  /* Wide tables are scrolled by these keys. */
+  else if (/^Arrow(Left|Right)$/.test(event.key) && !event.target.closest?.(".scroll")) current.move(current.here() + (event.key === "ArrowLeft" ? -1 : 1));
   else return;
   event.preventDefault();
 });

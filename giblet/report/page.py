@@ -74,7 +74,8 @@ def number(value: float | None, digits: int = 2, reason: str = "not known") -> A
     """Return a value with so many digits after the point, or a dash that says why there is none."""
     if value is None or not math.isfinite(value):
         return nothing(reason)
-    return f"{value:.{digits}f}".replace("-", "−")
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−" if float(text) else "")
 
 
 def seconds(value: float | str) -> str:

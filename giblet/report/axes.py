@@ -63,7 +63,9 @@ def value_axis(low: float, high: float, most: int = 4) -> Axis:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     ticks = tuple((i * step, f"{i * step:.{digits}f}") for i in range(first, last + 1))
     if step >= 1e5 or step < 1e-4:
-        ticks = tuple((value, f"{value:.3g}") for value, _ in ticks)
+        # As many digits as tell neighbours apart.
+        digits = 1 + math.ceil(math.log10(max(abs(first), abs(last)) + 1))
+        ticks = tuple((value, f"{value:.{digits}g}") for value, _ in ticks)
     return Axis(first * step, last * step, ticks)
 
 

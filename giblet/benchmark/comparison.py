@@ -12,8 +12,7 @@ from giblet.errors import ParameterError
 from giblet.metrics import MEASURES, SegmentScore
 
 DRIFT = "drift_ms"
-# By how much a mean may fall: about what another machine, thread count or release of a library changes, and less than
-# what a listener notices. Drift may grow by so many milliseconds.
+# By how much a mean may fall: a judgement. Drift may grow by so many milliseconds.
 TOLERANCES = {
     "stoi": 0.01,
     "estoi": 0.02,

@@ -31,7 +31,7 @@ def is_music(sound: np.ndarray, sample_rate: int) -> bool:
 
     Speech is strong and weak about four times a second and holds no tone for long. What has less of the first and
     more of the second than speech usually has is taken for music; so are other steady sounds, many voices at once,
-    and speech under loud music. A single instrument that plays detached notes, or drums, pass for speech.
+    and speech under loud music. A single instrument that plays detached notes may pass for speech.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def marks(path, segment: float = 10.0) -> list[bool]:
 
 
 @pytest.mark.realdata
-def test_speech_in_four_languages_is_not_marked(realdata):
+def test_read_speech_is_not_marked(realdata):
     found = {name: marks(realdata / "speech" / name) for name in SPEECH}
     assert sum(map(len, found.values())) >= 14
     assert [name for name, marked in found.items() if any(marked)] == []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import numpy as np
 import pytest
 import soundfile
+from browsing import chromium
 from fabricate import babble
 
 RATE = 24_000
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 
 
 @pytest.fixture(scope="session")
@@ -56,20 +53,6 @@ def sound(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("chromium and chromedriver are absent (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio"):
-        options.add_argument(argument)
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
-        chrome.set_script_timeout(60)
-        yield chrome
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("downloads")) as browser:
+        yield browser

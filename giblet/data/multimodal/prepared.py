@@ -97,6 +97,9 @@ class Scan:
         An image that says where the targets lie (see `giblet.bold.read_space`); None for tables.
     notes : tuple of str
         What was found and decided, a sentence each.
+    tsnr : str or None
+        A .npy file of float32 (n_targets,): the temporal signal-to-noise ratio of each target before anything was
+        z-scored, over the volumes that are not censored. None without BOLD, and in datasets of earlier versions.
     """
 
     subject: str
@@ -109,6 +112,7 @@ class Scan:
     targets: str | None
     space: str | None
     notes: tuple[str, ...]
+    tsnr: str | None = None
 
 
 @dataclass(frozen=True)

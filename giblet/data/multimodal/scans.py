@@ -152,18 +152,21 @@ def write_scan(placed: PlacedScan, number: int, folder: Path, normalize: bool) -
     Returns
     -------
     mapping of str to str or None
-        Names of the files: bold, used, targets, space, as `giblet.data.multimodal.prepared.Scan` has them.
+        Names of the files: bold, used, targets, space, tsnr, as `giblet.data.multimodal.prepared.Scan` has them.
     """
     courses = placed.courses
     if courses is None:
-        return dict.fromkeys(("bold", "used", "targets", "space"))
-    from giblet.bold import save_time_courses
+        return dict.fromkeys(("bold", "used", "targets", "space", "tsnr"))
+    from giblet.bold import save_time_courses, tsnr
 
     names = {name: f"bold/{number:04d}{ending}" for name, ending in _ENDINGS.items()}
     (folder / "bold").mkdir(exist_ok=True)
     save_time_courses(courses, folder / names["bold"], standardize=normalize)
     # Of a scan without any signal, no volume can be used.
     np.save(folder / names["used"], ~courses.censored & courses.valid.any())
+    np.save(
+        folder / names["tsnr"], tsnr(courses.values[~courses.censored] if courses.censored.any() else courses.values)
+    )
     described = {"names": list(courses.targets), "valid": np.flatnonzero(courses.valid).tolist()}
     (folder / names["targets"]).write_text(json.dumps(described), encoding="utf-8")
     if courses.space is None:
@@ -174,4 +177,4 @@ def write_scan(placed: PlacedScan, number: int, folder: Path, normalize: bool) -
     return names
 
 
-_ENDINGS = {"bold": ".npy", "used": ".used.npy", "targets": ".targets.json"}
+_ENDINGS = {"bold": ".npy", "used": ".used.npy", "targets": ".targets.json", "tsnr": ".tsnr.npy"}

@@ -16,7 +16,6 @@ import giblet  # noqa: E402
 
 project = "giblet"
 author = "The giblet developers"
-project_copyright = author
 version = release = giblet.__version__
 
 extensions = [
@@ -31,6 +30,10 @@ templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"giblet {version}"
 html_copy_source = False
+html_show_copyright = False
+# Two hyphens open an option.
+smartquotes = False
+default_role = "py:obj"
 
 myst_heading_anchors = 3
 
@@ -41,7 +44,9 @@ autodoc_typehints = "none"
 # Packages that gather what their modules offer; of a module, what it defines itself is shown.
 autosummary_context = {
     "gathering": [
-        f"giblet.{path.parent.name}" for path in DOCS.parent.glob("giblet/*/__init__.py") if "__all__" in path.read_text()
+        f"giblet.{path.parent.name}"
+        for path in DOCS.parent.glob("giblet/*/__init__.py")
+        if "__all__" in path.read_text()
     ]
 }
 numpydoc_show_class_members = False
@@ -54,7 +59,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
-    "min_reported_time": 3600,
+    "write_computation_times": False,
 }
 
 

@@ -17,10 +17,10 @@ UNKNOWN = "…"
 MOST = 24
 HEAD = """# Errors
 
-Every error that giblet raises on purpose is a `giblet.errors.GibletError`: one sentence that names the file, says what is
-wrong, and what to do. The command line prints it and ends with status 2; in Python, `error.problem`, `error.remedy` and
-`error.path` hold its parts. {n} messages are listed here by class, in the order of the alphabet; … stands for a name or a
-number of yours. A message that you see and do not find here is a fault of giblet.
+Every error that giblet raises on purpose is a `giblet.errors.GibletError`: one sentence that names the file, says what
+is wrong, and what to do. The command line prints it and ends with status 2; in Python, `error.problem`,
+`error.remedy` and `error.path` hold its parts. {n} messages are listed here by class, in the order of the alphabet;
+… stands for a name or a number of yours.
 
 This page is written by `python docs/list_errors.py` from the source.
 """
@@ -168,8 +168,9 @@ class Source:
                 return joined(values)
             case ast.FormattedValue(value=value):
                 return again(value)
-            case ast.BinOp(left=ast.Constant(str()) | ast.JoinedStr() as left, op=ast.Add(), right=right) | ast.BinOp(
-                left=left, op=ast.Add(), right=ast.Constant(str()) | ast.JoinedStr() as right
+            case (
+                ast.BinOp(left=ast.Constant(str()) | ast.JoinedStr() as left, op=ast.Add(), right=right)
+                | ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(str()) | ast.JoinedStr() as right)
             ):
                 return joined([left, right])
             case ast.IfExp(body=body, orelse=orelse):
@@ -183,7 +184,7 @@ class Source:
         function = self.function(place)
         found = []
         for node in ast.walk(function) if function else ():
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.For | ast.comprehension | ast.NamedExpr | ast.withitem):
+            if isinstance(node, ast.Assign | ast.AugAssign | ast.For | ast.comprehension | ast.NamedExpr):
                 found += [value for value in given(node, name) if value is not None]
                 if None in given(node, name):
                     return [UNKNOWN]
@@ -213,14 +214,18 @@ def inside(node: ast.AST, outer: ast.AST, around: dict[ast.AST, ast.AST]) -> boo
 def given(node: ast.AST, name: str) -> list[ast.expr | None]:
     """Return what a statement gives a name: expressions, or None where it takes it from a sequence."""
     match node:
-        case ast.Assign(targets=[ast.Name(id=there)], value=value) | ast.NamedExpr(
-            target=ast.Name(id=there), value=value
+        case (
+            ast.Assign(targets=[ast.Name(id=there)], value=value)
+            | ast.NamedExpr(target=ast.Name(id=there), value=value)
         ) if there == name:
             return [value]
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
             return [value for target, value in zip(targets, values, strict=True) if getattr(target, "id", "") == name]
-        case ast.Assign(targets=[target]) | ast.For(target=target) | ast.comprehension(target=target) | ast.AugAssign(
-            target=target
+        case (
+            ast.Assign(targets=[target])
+            | ast.For(target=target)
+            | ast.comprehension(target=target)
+            | ast.AugAssign(target=target)
         ):
             return [None for part in ast.walk(target) if isinstance(part, ast.Name) and part.id == name]
     return []
@@ -238,14 +243,15 @@ def page() -> str:
     """Return the whole page."""
     source = Source(PACKAGE)
     messages = source.messages()
-    titles = source.classes | {"Problem": "What `giblet dataset verify` and `Study.problems` list, errors and warnings."}
+    titles = source.classes | {
+        "Problem": "What `giblet dataset verify` and `Study.problems` list, errors and warnings."
+    }
     sections = []
     for name in sorted(name for name in messages if messages[name]):
         rows = sorted(messages[name], key=lambda pair: (pair[0].lstrip(UNKNOWN + " '\"").lower(), pair))
         lines = [f"| {cell(problem)} | {cell(remedy)} |" for problem, remedy in rows]
         sections.append("\n".join([f"## {name}\n", titles[name], "\n| message | what to do |\n| --- | --- |", *lines]))
-    text = HEAD.format(n=sum(map(len, messages.values()))) + "\n" + "\n\n".join(sections) + "\n"
-    return text
+    return HEAD.format(n=sum(map(len, messages.values()))) + "\n" + "\n\n".join(sections) + "\n"
 
 
 if __name__ == "__main__":

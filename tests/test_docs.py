@@ -138,7 +138,9 @@ def commands(page: str) -> list[tuple[str, bool]]:
     lines = [line for block in blocks(page, "", "bash", "sh", "console") for line in block.splitlines()]
     lines += re.findall(r"^    (giblet .*)$", PAGES[page], flags=re.MULTILINE)
     whole = [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("giblet ")]
-    parts = re.findall(r"(?<!`)`(giblet [^`]+)`", re.sub(r"^```.*?^```", "", PAGES[page], flags=re.DOTALL | re.MULTILINE))
+    parts = re.findall(
+        r"(?<!`)`(giblet [^`]+)`", re.sub(r"^```.*?^```", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+    )
     return [(line, True) for line in whole] + [(" ".join(part.split()), False) for part in parts]
 
 
@@ -157,7 +159,9 @@ def test_the_command_lines_are_understood(page):
             assert name in command.commands, f"there is no command {name}: {line}"
             command = command.commands[name]
         else:
-            options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            options = {
+                option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+            }
             used = {word.split("=")[0] for word in words if re.match(r"--?[A-Za-z]", word)} - {"-h", "--help"}
             assert used <= options, f"unknown options {used - options}: {line}"
             if whole and not {"-h", "--help"} & set(words):

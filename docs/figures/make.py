@@ -31,7 +31,7 @@ def draw(script: Path, picture: Path) -> None:
     import matplotlib.pyplot as plt
     from PIL import Image
 
-    os.chdir(HERE.parent.parent)
+    os.chdir(HERE)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
         runpy.run_path(str(script))

@@ -17,7 +17,7 @@ from giblet.spectral import MelStream, power_to_db
 RATE, BEGIN, END = 24_000, 1.2, 5.2
 
 codec = load_codec("tiny")
-with AudioReader("data/sample_stimulus.mp4", sample_rate=RATE) as reader:
+with AudioReader("../../data/sample_stimulus.mp4", sample_rate=RATE) as reader:
     source = reader.read().data[:1, : int(END * RATE)]
 
 

@@ -25,7 +25,7 @@ parts = convolve(impulse, fine, "spm + derivative + dispersion")
 # %%
 # Words happen when they are heard; the signal follows about five seconds later.
 
-words = read_annotations("data/sample_stimulus_words.csv").table
+words = read_annotations("../../data/sample_stimulus_words.csv").table
 series = FeatureSeries(np.ones((len(words), 1)), words["onset"], ("words",), "event", np.zeros(len(words)))
 grid = TRGrid("1.5", 28)
 counts, expected = to_trs(series, grid)[:, 0], convolve(series, grid, "spm")[:, 0]

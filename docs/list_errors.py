@@ -20,7 +20,7 @@ HEAD = """# Errors
 Every error that giblet raises on purpose is a `giblet.errors.GibletError`: one sentence that names the file, says what
 is wrong, and what to do. The command line prints it and ends with status 2; in Python, `error.problem`,
 `error.remedy` and `error.path` hold its parts. {n} messages are listed here by class, in the order of the alphabet;
-… stands for a name or a number of yours.
+… stands for a name or a number of yours. A `FormatError` also says at which byte of the file.
 
 This page is written by `python docs/list_errors.py` from the source.
 """
@@ -100,17 +100,23 @@ class Source:
     def branches(self, call: ast.Call, *parts: ast.expr) -> list[dict[str, ast.expr]]:
         """Return what the names of a problem and its remedy are given together, once for each branch that does so."""
         wanted = [{node.id for node in ast.walk(part) if isinstance(node, ast.Name)} for part in parts]
-        found: dict[ast.AST, dict[str, ast.expr]] = defaultdict(dict)
+        found: dict[int, dict[str, ast.expr]] = defaultdict(dict)
         for node in ast.walk(self.function(call) or ast.Module([], [])):
             for name in set.union(*wanted):
                 if isinstance(node, ast.Assign) and (values := given(node, name)) and values[0] is not None:
-                    found[self.around[node]][name] = values[0]
+                    found[self.block(node)][name] = values[0]
         whole = {place: names for place, names in found.items() if all(names.keys() & part for part in wanted)}
-        around = call
-        while (around := self.around.get(around)) is not None:  # type: ignore[assignment]
-            if around in whole:
-                return [whole[around]]
+        around: ast.AST | None = call
+        while around is not None:
+            if self.block(around) in whole:
+                return [whole[self.block(around)]]
+            around = self.around.get(around)
         return list(whole.values()) or [{}]
+
+    def block(self, node: ast.AST) -> int:
+        """Return which list of statements a node stands in, or 0 for none."""
+        lists = (value for _, value in ast.iter_fields(self.around.get(node, node)) if isinstance(value, list))
+        return next((id(statements) for statements in lists if node in statements), 0)
 
     def bindings(self, call: ast.AST, *parts: ast.expr, depth: int = 0) -> Iterator[dict[str, list[str]]]:
         """Yield the texts of the parameters, once for each call of the function around it."""

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt
 
-.PHONY: demo test lint clean compiler
+.PHONY: demo test lint docs figures clean compiler
 
 demo: $(VENV)/.demo
 	$(BIN)/giblet demo
@@ -19,8 +19,17 @@ lint: $(VENV)/.lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Warnings are errors. The pages lie in docs/_build/html.
+docs: $(VENV)/.docs
+	$(BIN)/python docs/list_errors.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+
+# Draws the pictures that the pages show again.
+figures: $(VENV)/.docs
+	$(BIN)/python docs/figures/make.py
+
 clean:
-	rm -rf $(VENV) demo_output
+	rm -rf $(VENV) demo_output docs/_build docs/gallery docs/generated docs/notebooks
 
 # The PESQ package comes as C source only.
 compiler:
@@ -47,3 +56,7 @@ $(VENV)/.test: $(VENV)/.venv pyproject.toml requirements.txt
 $(VENV)/.lint: $(VENV)/.venv pyproject.toml requirements.txt
 	$(PIP) --editable '.[test,lint]'
 	touch $@ $(VENV)/.demo $(VENV)/.test
+
+$(VENV)/.docs: $(VENV)/.venv pyproject.toml requirements.txt
+	$(PIP) --editable '.[docs]'
+	touch $@ $(VENV)/.demo

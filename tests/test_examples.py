@@ -7,6 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -156,3 +157,38 @@ def test_the_notebook_of_acomps_functions(tmp_path, monkeypatch, capsys):
     assert names["sound"].shape == (1, 48_000)
     assert "(8, 150)" in capsys.readouterr().out
     assert (tmp_path / "glide_decoded.wav").read_bytes() == (tmp_path / "glide_again.wav").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["01_extract_and_listen", "02_bandwidths_and_mel", "03_dataset_and_alignment"])
+def test_the_numbered_notebooks(name, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib").use("agg")
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    (tmp_path / "data").symlink_to(PROJECT / "data")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    notebook = json.loads((PROJECT / "examples" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    names: dict = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            assert cell["execution_count"] is None
+            exec("".join(cell["source"]), names)
+    shown = capsys.readouterr().out
+    # Nothing is left beside the notebook.
+    assert not list(folder.iterdir())
+    if name.startswith("01"):
+        assert "(20, 4, 112) int64" in shown
+        assert soundfile.info(names["results"] / "trs_1_to_4.wav").frames == 6 * 24_000
+        assert shown.count("Audio object") == 2
+    elif name.startswith("02"):
+        quality = names["measured"]["STOI"]
+        assert quality["source"] > 0.999
+        assert quality["1.5 kbps"] < quality["3 kbps"] < quality["6 kbps"] < quality["12 kbps"] < 0.95
+        assert quality["mel, 80 bands"] < quality["mel, 2048 bands"]
+    else:
+        assert names["run"].values.shape == (20, 296)
+        assert names["counts"].sum() == len(names["words"]) == 60
+        assert np.median(names["r"]) > 0.5

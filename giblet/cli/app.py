@@ -10,7 +10,23 @@ from typing import Annotated, Any, cast
 import typer
 
 import giblet
-from giblet.cli import (, codec, dataset, demo, evaluate, extract, features, fit, info, reconstruct, serve, train
+from giblet.cli import (
+    benchmark,
+    check_alignment,
+    codec,
+    dataset,
+    demo,
+    evaluate,
+    extract,
+    features,
+    fit,
+    info,
+    mushra,
+    reconstruct,
+    report,
+    serve,
+    train,
+)
 from giblet.cli.options import Verbose
 from giblet.errors import ParameterError
 

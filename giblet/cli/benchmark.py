@@ -88,7 +88,10 @@ def command(
         raise ParameterError("no file is named", "name a film or a sound, or two benchmarks with --against")
     earlier = None if against is None else BenchmarkRun.load(against)
     if files:
+        from giblet.report import write_report
+
         run = _measure(files, output, codec, bandwidths, mel, segment, listen, device, jobs, force)
+        page = write_report(output, output / "report.html", force=True)
     else:
         run = BenchmarkRun.load(output)
     comparison = None if earlier is None else compare(earlier, run, tolerated)
@@ -98,7 +101,7 @@ def command(
     else:
         if files:
             _show(run)
-            typer.echo(f"written         {printable(str(output))}")
+            typer.echo(f"written         {printable(str(output))}, and its page {printable(str(page))}")
         if comparison is not None:
             _show_comparison(comparison)
     if comparison is not None and comparison.fell:

@@ -206,7 +206,7 @@ def _brains(prepared: Prepared, scan: Scan, maps: dict[str, np.ndarray]) -> tupl
     try:
         import matplotlib.figure
     except ModuleNotFoundError:
-        return (), ("The glass brains need matplotlib: pip install 'giblet[report]'.",)
+        return (), ("The glass brains need matplotlib: pip install 'giblet[plot]'.",)
     from nilearn.plotting import plot_glass_brain
 
     brains = []

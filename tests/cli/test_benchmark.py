@@ -54,6 +54,9 @@ def test_a_table_for_people_and_a_folder(giblet, talk, tmp_path):
     assert "nan" not in out
     assert err.count("\n") == 2
     assert "corrupt.mp3" in err
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"{tmp_path / 'out' / 'report.html'}" in out
+    assert "talk.wav" in page
     run = BenchmarkRun.load(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out" / "sounds").iterdir()) == [
         "01-talk-1.5kbps.flac", "01-talk-3kbps.flac", "01-talk-source.flac",

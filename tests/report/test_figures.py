@@ -40,7 +40,8 @@ def test_a_scale_of_values_holds_them_between_round_ticks(a, b):
 def test_a_scale_of_time_has_ticks_within_that_fit_a_phone(start, length):
     axis = time_axis(start, start + length)
     assert len(axis.ticks) <= 6 + 1
-    assert all(axis.low - 1e-6 <= value <= axis.high + 1e-6 for value, _ in axis.ticks)
+    rounding = 1e-6 * (axis.high - axis.low)
+    assert all(axis.low - rounding <= value <= axis.high + rounding for value, _ in axis.ticks)
     assert len({label for _, label in axis.ticks}) == len(axis.ticks)
 
 

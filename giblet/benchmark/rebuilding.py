@@ -16,7 +16,7 @@ from giblet.data.mel import FilmMel, MelSettings
 from giblet.data.rebuild import placed
 from giblet.data.request import TRRequest
 from giblet.errors import CodecError
-from giblet.spectral import mel_to_audio
+from giblet.spectral import mel_to_audio, relative_db
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ class FromMel(Rebuilding):
         self.channels = 1
         self.n_bits = 0
         self.encode_seconds = self.decode_seconds = 0.0
-        self._film = FilmMel(path, settings, TRRequest(partial=True))
+        self._loudest, self._film = (FilmMel(path, settings, TRRequest(partial=True)) for _ in range(2))
         self._settings, self._rate, self._n_samples = settings, sample_rate, n_samples
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -134,19 +134,14 @@ class FromMel(Rebuilding):
         self.n_bits = self._film.n_frames * self._settings.n_mels * 32
 
     def _sound(self, encoding: Stopwatch) -> Iterator[np.ndarray]:
-        settings, film = self._settings, iter(encoding(self._film))
-        # What is 0 dB is known with the first block.
-        first = next(film)
-        own = mel_to_audio(
-            _chained(first, film), settings.sample_rate, settings.n_fft, settings.hop_length,
-            reference=self._film.reference,
-        )  # fmt: skip
+        settings = self._settings
+        # What is 0 dB is known once all was read.
+        for _ in encoding(self._loudest):
+            pass
+        reference = self._loudest.reference
+        blocks = (relative_db(block, reference) for block in encoding(self._film))
+        own = mel_to_audio(blocks, settings.sample_rate, settings.n_fft, settings.hop_length, reference=reference)
         stream = soxr.ResampleStream(settings.sample_rate, self._rate, 1, dtype="float32", quality="HQ")
         for block in own:
             yield stream.resample_chunk(block)[None]
         yield stream.resample_chunk(np.empty(0, np.float32), last=True)[None]
-
-
-def _chained(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest

@@ -87,6 +87,8 @@ def test_mel_is_heard_in_step_and_at_the_codecs_rate(tiny, talk, tmp_path):
     # 2,048 bands, a frame every 512 samples at 22,050 Hz, 32 bits each.
     assert mel.bits_per_second == pytest.approx(2048 * 22_050 / 512 * 32, rel=0.02)
     assert soundfile.info(tmp_path / "out" / mel.sound).frames == round(3.3 * RATE)
+    source, heard = (soundfile.read(path)[0] for path in (talk, tmp_path / "out" / mel.sound))
+    assert np.std(heard) == pytest.approx(np.std(source), rel=0.1)
     assert run.mel == {"sample_rate": 22_050, "n_mels": 2048, "n_fft": 4096, "hop_length": 512}
 
 

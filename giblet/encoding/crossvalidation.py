@@ -170,7 +170,7 @@ def _judged(
 
 def _signal(problem: EncodingProblem, folds: Sequence[Fold]) -> np.ndarray:
     """Tell which targets change in what is learnt from and in what is judged by, in every fold."""
-    found = np.ones(problem.n_targets, bool)
+    found = problem.signal()
     for fold in folds:
         for rows in (fold.train, fold.test):
             found &= problem.signal(rows)

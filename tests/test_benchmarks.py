@@ -57,3 +57,15 @@ def test_fuzzing_finds_what_a_parser_does_wrong(tmp_path, monkeypatch, capsys):
     assert end.value.code == 1
     assert "TypeError" in capsys.readouterr().err
     assert [path.suffix for path in tmp_path.iterdir()] == [".nac"]
+
+
+@pytest.mark.slow
+def test_encoding_models_are_timed_against_himalaya():
+    script = PROJECT / "benchmarks" / "encoding.py"
+    small = {"trs": 150, "targets": 50, "columns": 4, "folds": 3, "mixtures": 2, "rounds": 1}
+    options = [word for name, value in small.items() for word in (f"--{name}", str(value))]
+    done = subprocess.run([sys.executable, script, "overhead", *options], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "150 TRs, 50 targets, spaces of [4] columns at 5 delays, 3 folds, 2 mixtures: giblet" in done.stdout
+    difference = float(done.stdout.rpartition(" ")[2])
+    assert difference < 1e-4

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from giblet.encoding.columns import listed
 from giblet.encoding.folds import Fold, gap_rows, make_folds, reach_of
 from giblet.encoding.model import EncodingModel
 from giblet.encoding.nuisance import without_nuisance
 from giblet.encoding.nulls import BlockPlan, ShiftPlan, block_p, false_discoveries, plan_blocks, plan_shifts, shifted
 from giblet.encoding.plan import Plan
-from giblet.encoding.problem import EncodingProblem, listed
+from giblet.encoding.problem import EncodingProblem
 from giblet.encoding.responses import responses
 from giblet.encoding.scores import Scores, judge
 from giblet.errors import EncodingError
@@ -169,7 +170,7 @@ def _judged(
 
 def _signal(problem: EncodingProblem, folds: Sequence[Fold]) -> np.ndarray:
     """Tell which targets change in what is learnt from and in what is judged by, in every fold."""
-    found = np.ones(problem.n_targets, bool)
+    found = problem.signal()
     for fold in folds:
         for rows in (fold.train, fold.test):
             found &= problem.signal(rows)
@@ -182,7 +183,7 @@ def _notes(work: _Work, signal: np.ndarray, null: BlockPlan | ShiftPlan | None) 
     gap, reach = float(work.gap), sum(work.reach)
     sizes = [len(fold.test) for fold in folds]
     notes = [
-        f"{len(folds)} folds of {min(sizes)} to {max(sizes)} TRs, "
+        f"{len(folds)} folds of {' to '.join(map(str, sorted({min(sizes), max(sizes)})))} TRs, "
         + (
             "each a run."
             if by_run

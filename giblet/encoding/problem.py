@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from giblet.encoding.columns import judge_columns, listed
 from giblet.errors import EncodingError
 from giblet.timeline import exact
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 4
 """Rows below which nothing can be learnt and judged."""
-_NAMED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,57 +174,3 @@ def run_slices(runs: np.ndarray) -> Iterator[slice]:
     bounds = np.flatnonzero(np.r_[True, np.diff(runs) != 0, True])
     for first, stop in pairwise(bounds):
         yield slice(int(first), int(stop))
-
-
-def judge_columns(
-    features: Mapping[str, np.ndarray], used: np.ndarray, columns: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Find columns of features that cannot be learnt from.
-
-    Parameters
-    ----------
-    features : mapping of str to ndarray, each of shape (n_samples, dim)
-        Feature spaces.
-    used : ndarray of bool, shape (n_samples,)
-        Rows that count.
-    columns : mapping of str to tuple of str
-        Names of columns.
-
-    Returns
-    -------
-    broken, constant : tuple of str
-        Columns with values that are no numbers, and columns that never change.
-    twins : tuple of (str, str)
-        Columns that are equal to one before them, and that one.
-    """
-    broken, constant, twins = [], [], []
-    seen: dict[bytes, str] = {}
-    for space, values in features.items():
-        part = values[used].astype(np.float64)
-        finite, changing = np.isfinite(part).all(axis=0), (part != part[:1]).any(axis=0)
-        for i in range(part.shape[1]):
-            name = column_name(space, i, columns)
-            if not finite[i]:
-                broken.append(name)
-            elif not changing[i]:
-                constant.append(name)
-            else:
-                first = seen.setdefault(part[:, i].tobytes(), name)
-                if first is not name:
-                    twins.append((name, first))
-    return tuple(broken), tuple(constant), tuple(twins)
-
-
-def column_name(space: str, number: int, columns: Mapping[str, tuple[str, ...]]) -> str:
-    """Return what a column of a feature space is called in messages."""
-    names = columns.get(space, ())
-    if len(names) <= number:
-        return f"{space}[{number}]"
-    return names[number] if names[number].startswith(space) else f"{space}[{names[number]}]"
-
-
-def listed(names: Iterable[Any]) -> str:
-    """Return names for a sentence, the first few of many."""
-    shown = [str(name) for name in names]
-    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
-    return ", ".join(shown[:_NAMED]) + more

@@ -14,8 +14,9 @@ from giblet.data.multimodal.building import find_prepared
 from giblet.data.multimodal.prepared import FeatureArray, Prepared, is_prepared
 from giblet.data.multimodal.rows import Source, pick_subjects, sources
 from giblet.data.study import Study
+from giblet.encoding.columns import listed, without_useless
 from giblet.encoding.nuisance import HIGH_PASS, drifts
-from giblet.encoding.problem import EncodingProblem, column_name, judge_columns, listed
+from giblet.encoding.problem import EncodingProblem
 from giblet.errors import EncodingError, StudyError
 from giblet.features import ask_features
 from giblet.progress import SILENT, Progress
@@ -112,23 +113,27 @@ def each_problem(
     if isinstance(dataset, (str, os.PathLike)):
         prepared = _prepared(dataset, features, hrf, settings, cache_dir, progress)
         names = tuple(dict.fromkeys(scan.subject for scan in prepared.scans))
-        found = list(sources(prepared, pick_subjects(names, subjects), "cross_subject" if group else "per_subject"))
+        chosen = pick_subjects(names, subjects)
+        found = list(sources(prepared, chosen, "cross_subject" if group else "per_subject"))
         used = [source.valid for source in found]
     else:
         prepared = dataset._prepared
-        found, used = _of_dataset(dataset, subjects, group)
+        chosen = dataset.subjects if subjects == "all" else pick_subjects(dataset.subjects, subjects)
+        found, used = _of_dataset(dataset, chosen, group)
     asked = None if features is None else [request.name for request in ask_features(features)]
     people: dict[str | None, list[int]] = {}
     for i, source in enumerate(found):
         people.setdefault(source.subject, []).append(i)
     silent = [_called(subject) for subject, own in people.items() if not any(used[i].any() for i in own)]
-    notes = []
-    if silent:
-        notes.append(f"{listed(silent)}: no signal, or no row that can be used; left out.")
-        if len(silent) == len(people):
-            raise EncodingError(
-                f"{listed(silent)}: no signal, or no row that can be used", "see giblet dataset info", prepared.folder
-            )
+    if len(silent) == len(people):
+        raise EncodingError(
+            f"{listed(silent)}: no signal, or no row that can be used", "see giblet dataset info", prepared.folder
+        )
+    if None in people:
+        # A mean leaves out those without signal by itself.
+        heard = {prepared.scans[scan].subject for source in found for scan in source.scans}
+        silent += [_called(subject) for subject in chosen if subject not in heard]
+    notes = [f"{listed(silent)}: no signal, or no row that can be used; left out."] if silent else []
     for subject, own in people.items():
         if _called(subject) not in silent:
             runs, rows = [found[i] for i in own], np.concatenate([used[i] for i in own])
@@ -136,10 +141,9 @@ def each_problem(
 
 
 def _of_dataset(
-    dataset: MultimodalDataset, subjects: str | int | Sequence[str | int], group: bool
+    dataset: MultimodalDataset, chosen: Sequence[str], group: bool
 ) -> tuple[list[Source], list[np.ndarray]]:
     """Return the runs of a dataset, and the rows of its split that can be used."""
-    chosen = dataset.subjects if subjects == "all" else pick_subjects(dataset.subjects, subjects)
     found = [source for source in dataset._sources if source.subject in (None, *chosen)]
     if group and dataset.mode == "per_subject":
         if dataset.split is not None:
@@ -209,7 +213,7 @@ def _problem(
             rows.append(_rows(prepared.array(files[feature])[: run.n_trs], known))
     features = {feature: np.concatenate(rows) for feature, rows in parts.items()}
     columns = {array.name: array.columns for array in arrays}
-    features, columns, dropped = _without_useless(name, features, used, columns)
+    features, columns, dropped = without_useless(name, features, used, columns)
     lengths = [run.n_trs for run in runs]
     scan = prepared.scans[runs[0].scans[0]]
     if scan.bold is None or scan.targets is None:
@@ -292,29 +296,6 @@ def _rows(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _without_useless(
-    name: str, features: Mapping[str, np.ndarray], used: np.ndarray, columns: Mapping[str, tuple[str, ...]]
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]], list[str]]:
-    """Leave out columns that never change or are there twice, as some of a model's latents, and say so."""
-    left, names, notes = {}, {}, []
-    _, constant, twins = judge_columns(features, used, columns)
-    useless = {*constant, *(twin for twin, _ in twins)}
-    for space, values in features.items():
-        labels = [column_name(space, i, columns) for i in range(values.shape[1])]
-        keep = [i for i, label in enumerate(labels) if label not in useless]
-        gone = [label for label in labels if label in useless]
-        if not keep:
-            why = "never changes" if gone[0] in constant else "is there twice"
-            raise EncodingError(f"{name}: {listed(gone)} {why}", "leave it out, for it can predict nothing of its own")
-        if gone:
-            notes.append(
-                f"{space}: {len(gone)} columns never change or are there twice and are left out: {listed(gone)}."
-            )
-        left[space] = values[:, keep] if gone else values
-        names[space] = tuple(columns[space][i] for i in keep) if columns.get(space) else tuple(str(i) for i in keep)
-    return left, names, notes
-
-
 def _told(prepared: Prepared, runs: Sequence[Source]) -> list[str]:
     """Return what reading the scans has found that bears on the fit: what was regressed out, what is censored."""
     words = ("Regressed out", "censored", "never change", "no numbers", "no signal")
@@ -325,9 +306,8 @@ def _told(prepared: Prepared, runs: Sequence[Source]) -> list[str]:
 def _of_drifts(high_pass: Seconds | None) -> str:
     if high_pass is None:
         return "The mean of each run was taken out of its BOLD, and no drifts."
-    frequency = exact(high_pass)
-    period = f"{float(1 / frequency):g} s" if frequency else "no period"
-    return f"The mean and drifts slower than {period} (cosines) were regressed out of the BOLD of each run."
+    period = float(1 / exact(high_pass))
+    return f"The mean and drifts slower than {period:g} s (cosines) were regressed out of the BOLD of each run."
 
 
 def _bold(prepared: Prepared, runs: Sequence[Source]) -> np.ndarray:

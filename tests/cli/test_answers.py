@@ -75,6 +75,10 @@ def test_nothing_heavy_is_loaded_to_say_what_is_wrong(clip, my_store, my_codec, 
         ["codec", clip, "--codec", my_codec, "--lm"],
         ["info", broken],
         ["info", tmp_path],
+        ["fit", "nothing.yaml", "-o", tmp_path / "x"],
+        ["fit", tmp_path, "-o", tmp_path / "x", "--hrf", "gauss"],
+        ["fit", tmp_path, "-o", tmp_path / "x", "--features", "audio.smell"],
+        ["fit", tmp_path, "-o", tmp_path / "x", "--folds", "many"],
     ) == "[]\n"  # fmt: skip
 
 

@@ -123,6 +123,8 @@ def test_targets_without_signal_are_named_and_get_no_scores():
     scores = fit(replace(data, bold=bold), delays=DELAYS, n_iter=4, permutations=20)
     assert np.isnan(scores.maps()["r"]).tolist() == [False, True, False, True, False]
     assert np.isnan(scores.p).tolist() == np.isnan(scores.q).tolist() == [False, True, False, True, False]
+    bold[0, 0] = np.nan
+    assert np.isnan(fit(replace(data, bold=bold), delays=DELAYS, n_iter=4, null="none").r[:, 0]).all()
     assert any("2 of 5 targets have no signal, and no scores: t1, t3." in note for note in scores.notes)
     with pytest.raises(EncodingError, match="no target has a signal in every fold"):
         fit(replace(data, bold=np.ones_like(bold)), delays=DELAYS)

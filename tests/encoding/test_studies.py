@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import yaml
 from conftest import PROJECT
-from encoding.conftest import RUNS, rate
+from encoding.made import RUNS, onsets, rate
 
 from giblet.alignment import convolve
 from giblet.data import MultimodalDataset
 from giblet.encoding import fit, problems_of
+from giblet.encoding.columns import without_useless
 from giblet.errors import EncodingError
 from giblet.features import FeatureSeries
 from giblet.timeline import TRGrid
@@ -42,14 +43,13 @@ def test_the_mean_of_all_and_no_drifts(study, tmp_path):
     (group,) = problems_of(study, group=True, high_pass=None, cache_dir=tmp_path)
     parts = problems_of(study, cache_dir=tmp_path)
     assert (group.name, group.nuisance) == ("group", None)
+    assert "sub-s3: no signal, or no row that can be used; left out." in group.notes
     np.testing.assert_allclose(group.bold, (parts[0].bold + parts[1].bold) / 2, atol=1e-6)
     (one,) = problems_of(study, subjects="s2", cache_dir=tmp_path)
     np.testing.assert_array_equal(one.bold, parts[1].bold)
 
 
 def test_a_response_is_convolved_at_the_features_own_rate(study, tmp_path):
-    from encoding.conftest import onsets
-
     problem = problems_of(study, hrf="spm", subjects=["s1"], cache_dir=tmp_path)[0]
     assert problem.response == "convolved with spm"
     assert problem.reach == (32.0, 0.0)
@@ -100,6 +100,23 @@ def test_what_cannot_be_learnt_from_is_refused_by_name(study, tmp_path):
     assert "audio.codes cannot be learnt from as numbers and were left out." in first.notes
     with pytest.raises(EncodingError, match=r"the dataset has no audio.power; choose from audio.codes, text.word_rate"):
         problems_of(built, "audio.power")
+
+
+def test_a_study_without_signal_is_told(study, tmp_path):
+    for group in (False, True):
+        with pytest.raises(EncodingError, match="no signal, or no row that can be used; see giblet dataset info"):
+            problems_of(study, subjects="s3", group=group, cache_dir=tmp_path)
+
+
+def test_useless_columns_of_a_space_are_left_out_and_said(study, tmp_path):
+    rng = np.random.default_rng(0)
+    problem = problems_of(study, subjects="s1", cache_dir=tmp_path)[0]
+    values = rng.standard_normal((240, 4))
+    values[:, 1], values[:, 3] = 2, values[:, 0]
+    kept, names, notes = without_useless("sub-s1", {"x": values}, problem.used, {"x": ("a", "b", "c", "d")})
+    np.testing.assert_array_equal(kept["x"], values[:, [0, 2]])
+    assert names == {"x": ("a", "c")}
+    assert notes == ["x: 2 columns never change or are there twice and are left out: x[b], x[d]."]
 
 
 def test_runs_of_different_tr_are_told(study, tmp_path):

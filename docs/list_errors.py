@@ -18,9 +18,9 @@ MOST = 24
 HEAD = """# Errors
 
 Every error that giblet raises on purpose is a `giblet.errors.GibletError`: one sentence that names the file, says what
-is wrong, and what to do. The command line prints it and ends with status 2; in Python, `error.problem`,
-`error.remedy` and `error.path` hold its parts. {n} messages are listed here by class, in the order of the alphabet;
-… stands for a name or a number of yours. A `FormatError` also says at which byte of the file.
+is wrong, and what to do. The command line prints it and ends with status 2; in Python, `error.problem`, `error.remedy`
+and `error.path` hold its parts. All messages are listed here by class, in the order of the alphabet; … stands for a
+name or a number of yours. A `FormatError` also says at which byte of the file.
 
 This page is written by `python docs/list_errors.py` from the source.
 """
@@ -257,7 +257,7 @@ def page() -> str:
         rows = sorted(messages[name], key=lambda pair: (pair[0].lstrip(UNKNOWN + " '\"").lower(), pair))
         lines = [f"| {cell(problem)} | {cell(remedy)} |" for problem, remedy in rows]
         sections.append("\n".join([f"## {name}\n", titles[name], "\n| message | what to do |\n| --- | --- |", *lines]))
-    return HEAD.format(n=sum(map(len, messages.values()))) + "\n" + "\n\n".join(sections) + "\n"
+    return HEAD + "\n" + "\n\n".join(sections) + "\n"
 
 
 if __name__ == "__main__":

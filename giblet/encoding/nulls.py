@@ -185,16 +185,12 @@ def plan_shifts(
     spacing = 1
     for name, values in problem.features.items():
         alike = _autocorrelation(problem, np.nan_to_num(values.astype(np.float64)), n_rows)
-        decayed = np.flatnonzero(alike <= _DECAYED)
-        if not decayed.size:
-            raise EncodingError(
-                f"{problem.name}: {name} is too slow for time shifts: {n_rows} TRs later it still knows itself",
-                "take the null by blocks",
-            )
-        spacing = max(spacing, int(decayed[0]))
-        after = alike[decayed[0] :]
+        # Over all lags of a circle what has a mean of 0 is alike to itself by 0.
+        decayed = int(np.flatnonzero(alike <= _DECAYED)[0])
+        spacing = max(spacing, decayed)
+        after = alike[decayed:]
         if after.max() >= _PERIODIC:
-            lag = int(decayed[0] + np.flatnonzero(after >= 0.9 * after.max())[0])
+            lag = int(decayed + np.flatnonzero(after >= 0.9 * after.max())[0])
             raise EncodingError(
                 f"{problem.name}: {name} repeats itself after {float(lag * problem.tr):g} s (r = {after.max():.2f}), "
                 "so a shifted one is no null",

@@ -111,11 +111,8 @@ def test_periodic_designs_are_refused_for_shifts(period):
 
 
 def test_short_runs_hold_no_shifts():
-    with pytest.raises(EncodingError, match=r"runs of 30 TRs hold only 3 shifts that are independent \(8 TRs apart\)"):
+    with pytest.raises(EncodingError, match=r"runs of 30 TRs hold only 2 shifts that are independent \(8 TRs apart\)"):
         plan_shifts(problem(lengths=(30,)), (16.0, 0.0), 100)
-    ramp = problem({"ramp": np.arange(60.0)[:, None] ** 0.5}, lengths=(60,))
-    with pytest.raises(EncodingError, match=r"ramp is too slow|hold only"):
-        plan_shifts(ramp, (0.0, 0.0), 100)
 
 
 def test_false_discoveries_by_hand():

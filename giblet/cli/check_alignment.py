@@ -66,11 +66,12 @@ def command(
     Says of the group, and of each subject, whether the times are right, off by so much, or whether that cannot be told.
     Exit status 1 if they are off.
     """
-    from giblet.media.publishing import Publication
-
     settings = _settings(max_lag, step, hrf, high_pass)
+    _check(dataset, feature)
     publication = None
     if output is not None:
+        from giblet.media.publishing import Publication
+
         if output.suffix.lower() not in (".tsv", ".json"):
             raise ParameterError(f"the ending of {printable(output.name)} is unknown", "name a .tsv or .json file")
         publication = Publication(output, force)
@@ -105,6 +106,18 @@ def _settings(max_lag: str, step: str, hrf: str, high_pass: str) -> dict[str, An
         "hrf": check_hrf(hrf),
         "high_pass": None if high_pass == "none" else exact(high_pass, "--high-pass"),
     }
+
+
+def _check(dataset: Path, feature: str | None) -> None:
+    """Say what is wrong before anything is read."""
+    from giblet.data.layouts import find_study
+    from giblet.data.multimodal.prepared import is_prepared
+    from giblet.features import ask_features
+
+    if feature is not None:
+        ask_features(feature)
+    if not is_prepared(dataset):
+        find_study(dataset).raise_errors()
 
 
 def _write(found: TimeCheck, path: Path) -> None:

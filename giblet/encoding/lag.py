@@ -10,11 +10,12 @@ import numpy as np
 
 from giblet.bold.cleaning import BLOCK as VALUES
 from giblet.bold.quality import isc
+from giblet.encoding.columns import listed
 from giblet.encoding.curve import LagCurve
 from giblet.encoding.lag_sweep import LagSweep
 from giblet.encoding.nuisance import without_nuisance
 from giblet.encoding.nulls import BlockPlan, plan_blocks
-from giblet.encoding.problem import EncodingProblem, listed
+from giblet.encoding.problem import EncodingProblem
 from giblet.encoding.study_ceilings import cleaned, shared_rows
 from giblet.encoding.verdict import judge_lag
 from giblet.errors import EncodingError

@@ -8,8 +8,9 @@ import numpy as np
 
 from giblet.bold.cleaning import BLOCK
 from giblet.encoding.ceiling import METHODS, Ceiling, explainable_variance, group_reliability, isc_ceiling
+from giblet.encoding.columns import listed
 from giblet.encoding.nuisance import without_nuisance
-from giblet.encoding.problem import FEWEST_ROWS, EncodingProblem, listed, run_slices
+from giblet.encoding.problem import FEWEST_ROWS, EncodingProblem, run_slices
 from giblet.errors import EncodingError
 
 

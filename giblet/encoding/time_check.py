@@ -18,11 +18,12 @@ from giblet.data.multimodal.prepared import Prepared, is_prepared, read_prepared
 from giblet.data.multimodal.stimuli import StimulusFiles, native_series
 from giblet.data.store import open_store
 from giblet.data.study import Study
+from giblet.encoding.columns import listed
 from giblet.encoding.curve import LagCurve
 from giblet.encoding.lag import choose_targets, lag_curve
 from giblet.encoding.lag_sweep import MAX_LAG, STEP, LagSweep, sweep
 from giblet.encoding.nuisance import HIGH_PASS
-from giblet.encoding.problem import EncodingProblem, listed
+from giblet.encoding.problem import EncodingProblem
 from giblet.encoding.studies import NUMBERS, problems_of
 from giblet.encoding.study_ceilings import shared_rows
 from giblet.encoding.verdict import REFERENCE

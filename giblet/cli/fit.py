@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,10 @@ def command(
 
     from giblet.encoding.saving import save_scores
 
-    chosen: str | list[str] = "all" if subjects is None else subjects.split(",")
+    chosen: str | list[str | int] = "all"
+    if subjects is not None:
+        # A number finds the name that it is in.
+        chosen = [int(one) if re.fullmatch("[1-9][0-9]*", one) else one for one in subjects.split(",")]
     with Bar() as bar:
         fits = _fits(
             dataset, features, chosen, group, plan, bar,
@@ -163,7 +167,13 @@ def _check(
 
 
 def _fits(
-    dataset: Path, features: str | None, subjects: str | list[str], group: bool, plan: Plan, bar: Bar, **options: Any
+    dataset: Path,
+    features: str | None,
+    subjects: str | list[str | int],
+    group: bool,
+    plan: Plan,
+    bar: Bar,
+    **options: Any,
 ) -> Iterator[Scores]:
     from giblet.encoding.crossvalidation import cross_validate
     from giblet.encoding.studies import each_problem

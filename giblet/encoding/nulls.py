@@ -69,7 +69,7 @@ def plan_blocks(
     counts = [max(1, n // least) for n in n_test]
     if max(counts) < 2:
         raise EncodingError(
-            f"held-out parts of {min(n_test)} to {max(n_test)} TRs hold no two blocks of {float(exact(block)):g} s",
+            f"held-out parts of at most {max(n_test)} TRs hold no two blocks of {float(exact(block)):g} s",
             "take longer runs or fewer folds, or ask for no null (--null none)",
         )
     rng = np.random.default_rng(random_state)

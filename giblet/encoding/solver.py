@@ -169,26 +169,23 @@ def _himalaya(name: str) -> Iterator[Any]:
         from himalaya.backend import get_backend, set_backend
     except ImportError:
         raise MissingExtraError("an encoding model", "encoding") from None
-    before = get_backend()
+    before, backend = get_backend(), set_backend(_chosen(name))
     try:
         with warnings.catch_warnings():
             # himalaya hints at faster solvers for other shapes; which one is used is decided here.
             warnings.simplefilter("ignore", UserWarning)
-            try:
-                yield set_backend(_chosen(name))
-            except RuntimeError as error:
-                if name != "torch_cuda" or "CUDA" not in str(error).upper():
-                    raise
-                raise ParameterError("there is no CUDA device", "take the backend auto, numpy or torch") from error
+            yield backend
     finally:
         set_backend(before)
 
 
 def _chosen(name: str) -> str:
-    if name != "auto":
+    if name not in ("auto", "torch_cuda"):
         return name
-    try:
-        import torch
-    except ImportError:
+    import torch
+
+    if torch.cuda.is_available():
+        return "torch_cuda"
+    if name == "auto":
         return "numpy"
-    return "torch_cuda" if torch.cuda.is_available() else "numpy"
+    raise ParameterError("there is no CUDA device that torch can use", "take --device cpu (backend numpy)")

@@ -31,7 +31,7 @@ def test_a_study_is_fitted_shown_and_written(giblet, study, tmp_path):
     assert status == 2
     assert "out: is there already; choose another output, or replace it with --force" in err
     status, told, _ = giblet(
-        "fit", study, "--delays", "4,6", "--subjects", "s2", "--null", "none", "-f", "--json", "-o", out
+        "fit", study, "--delays", "4,6", "--subjects", "2", "--null", "none", "-f", "--json", "-o", out
     )
     summary = json.loads(told)
     assert status == 0

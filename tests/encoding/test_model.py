@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from encoding.made import problem
 from himalaya.backend import get_backend, set_backend
 from himalaya.kernel_ridge import MultipleKernelRidgeCV
@@ -145,6 +146,21 @@ def test_the_choice_of_others_backend_stays():
         assert get_backend().name == "torch"
     finally:
         set_backend("numpy")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_told():
+    with pytest.raises(ParameterError, match="there is no CUDA device that torch can use; take --device cpu"):
+        EncodingModel(backend="torch_cuda").fit(*made())
+    assert get_backend().name == "numpy"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_gives_what_numpy_gives():
+    X, Y = made()
+    options = {"spaces": {"a": 4, "b": 2}, "delays": DELAYS, "tr": 2, "n_iter": 8, "dtype": "float64"}
+    one, other = (EncodingModel(**options, backend=b).fit(X, Y) for b in ("numpy", "torch_cuda"))
+    np.testing.assert_allclose(other.predict(X), one.predict(X), rtol=1e-5)
 
 
 # Messages are giblet's own sentences; objects and sparse matrices are not what BOLD and features are kept in.

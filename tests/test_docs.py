@@ -31,6 +31,7 @@ NOT_RUN = {
     ("docs/encodec/integration.md", 'device="cuda"'): "needs a GPU",
     ("docs/encodec/integration.md", 'codec="facebook/encodec_24khz"'): "fetches models from the Hugging Face hub",
     ("docs/features_models.md", "openai/whisper-base:2+4"): "fetches a model from the Hugging Face hub",
+    ("docs/report.md", 'write_report("film.giblet"'): "needs a film of more than a minute",
 }
 """Blocks that cannot run here, by something that stands in them, and why."""
 
@@ -77,7 +78,7 @@ def given(request, place, monkeypatch):
     """Put the files there that a page takes for granted."""
 
     def put(page: str) -> None:
-        if page in ("README.md", "docs/store.md"):
+        if page in ("README.md", "docs/report.md", "docs/store.md"):
             (place / "film.giblet").symlink_to(request.getfixturevalue("stored_film"))
         elif page == "docs/formats.md":
             soundfile.write("talk.wav", 0.1 * np.random.default_rng(0).standard_normal(48_000), 24_000)

@@ -31,7 +31,6 @@ NOT_RUN = {
     ("docs/encodec/integration.md", 'device="cuda"'): "needs a GPU",
     ("docs/encodec/integration.md", 'codec="facebook/encodec_24khz"'): "fetches models from the Hugging Face hub",
     ("docs/features_models.md", "openai/whisper-base:2+4"): "fetches a model from the Hugging Face hub",
-    ("docs/report.md", 'write_report("film.giblet"'): "needs a film of more than a minute",
 }
 """Blocks that cannot run here, by something that stands in them, and why."""
 

@@ -218,7 +218,7 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     # Where the output is no terminal, rich would cut the table at 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     spaces = list(summary["scores"][0]["r2_of_spaces"])
-    shares = [f"of it {space}" for space in spaces] if len(spaces) > 1 else []
+    shares = [f"of it\n{space}" for space in spaces] if len(spaces) > 1 else []
     shown = _table("", "targets", "mean r", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p")
     for one in summary["scores"]:
         shown.add_row(

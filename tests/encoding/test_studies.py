@@ -94,11 +94,17 @@ def test_what_cannot_be_learnt_from_is_refused_by_name(study, tmp_path):
     film = PROJECT / "data"
     with pytest.raises(EncodingError, match=r"audio.codes cannot be learnt from as numbers; take audio.latents"):
         problems_of(film, "audio.codes", cache_dir=tmp_path)
-    built = MultimodalDataset(film, cache_dir=tmp_path, features=["audio.codes", "text.word_rate"])
+    built = MultimodalDataset(film, cache_dir=tmp_path, features=["audio.codes", "audio.latents", "text.word_rate"])
     (first, *_) = problems_of(built)
-    assert list(first.features) == ["text.word_rate"]
+    assert list(first.features) == ["audio.latents", "text.word_rate"]
+    # Frames of a TR, which such a dataset keeps, are averaged.
+    frames = built.get_subject_data("01")["audio.latents"]
+    assert frames.ndim == 3
+    np.testing.assert_allclose(first.features["audio.latents"], frames.mean(axis=2), rtol=1e-5, atol=1e-6)
     assert "audio.codes cannot be learnt from as numbers and were left out." in first.notes
-    with pytest.raises(EncodingError, match=r"the dataset has no audio.power; choose from audio.codes, text.word_rate"):
+    with pytest.raises(
+        EncodingError, match=r"the dataset has no audio.power; choose from audio.codes, audio.latents, text.word_rate"
+    ):
         problems_of(built, "audio.power")
 
 

@@ -38,7 +38,8 @@ class FeatureRequest:
         defaults = self.feature.options
         given = {name: value for name, value in sorted((self.options or {}).items()) if value != defaults[name]}
         return ":".join((self.feature.name, *self.parts)) + "".join(
-            f"@{name}={str(value).removesuffix('.0')}" for name, value in given.items()
+            f"@{name}={str(value).removesuffix('.0') if isinstance(value, float) else value}"
+            for name, value in given.items()
         )
 
     def named(self, *parts: str) -> str:

@@ -111,7 +111,7 @@ class EncodingProblem:
         """Tell which targets change within the rows that are used, or within these: bool (n_targets,)."""
         found = np.zeros(self.n_targets, bool)
         rows = np.flatnonzero(self.used) if rows is None else rows
-        width = max(1, 2**22 // self.n_samples)
+        width = max(1, 2**18 // self.n_samples)
         for first in range(0, self.n_targets, width):
             part = np.asarray(self.bold[:, first : first + width])[rows].astype(np.float64)
             scale = np.abs(part).max(axis=0)

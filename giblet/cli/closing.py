@@ -50,7 +50,7 @@ def closing_line(film: Path, done: Extraction, speed: float) -> str:
         parts.append(f"the last {done.unused:.2f} s are no full TR and left out (--incomplete pad keeps them)")
     if done.padding > frame:
         parts.append(f"the last TR ends with {done.padding:.2f} s of silence")
-    parts.append("was there already" if done.hit else f"{speed:.0f} × real time")
+    parts.append("was there already" if done.hit else f"{speed:.{0 if speed >= 10 else 1}f} × real time")
     return "; ".join(parts)
 
 

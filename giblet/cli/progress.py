@@ -46,7 +46,8 @@ class Bar:
         return max(bar._done for bar in stages) / max(taken, 1e-9)
 
     def begin(self, stage: str, total: float | None) -> None:
-        """Start a stage."""
+        """Start a stage, after those that went on beside."""
+        self._beside.clear()
         self._task = self._bar.add_task(stage, total=total, speed=0.0)
         self._began = self._ended = time.perf_counter()
         self._done = 0.0

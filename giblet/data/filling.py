@@ -145,13 +145,14 @@ class Filler:
         takers = [_appended(each) for each in writers]
         done = [0] * len(features)
         names = ", ".join(output.name for feature in features for output in feature.outputs[:1])
-        with stage(self._progress, f"{names} of {Path(self._film).name}", float(end)):
+        progress = self._progress.beside()
+        with stage(progress, f"{names} of {Path(self._film).name}", float(end)):
             for taker, pictures in sampler:
                 takers[taker](limits[taker].cut(features[taker].push(pictures), end))
                 before = min(n / feature.rate for n, feature in zip(done, features, strict=True))
                 done[taker] += len(pictures)
                 after = min(n / feature.rate for n, feature in zip(done, features, strict=True))
-                self._progress.advance(float(after - before))
+                progress.advance(float(after - before))
             for taker, limit, feature in zip(takers, limits, features, strict=True):
                 taker(limit.cut(feature.finish(), end))
         for i, each in enumerate(writers):
@@ -161,10 +162,11 @@ class Filler:
         until = float(Fraction(self.provenance["duration_with_padding"]))
         notes = list(annotations.notes)
         for name, feature in plan.words.items():
-            with stage(self._progress, name, until):
+            progress = self._progress.beside()
+            with stage(progress, name, until):
                 for series, rows in feature.series(annotations, until):
                     self.series[series] = put_series(self._store, series, rows, dict(feature.identity))
-                self._progress.advance(until)
+                progress.advance(until)
             notes += getattr(feature, "notes", ())
         self.provenance["annotations"] = {"files": annotations.path, "notes": notes}
 

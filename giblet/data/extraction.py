@@ -20,6 +20,7 @@ from giblet.data.plan import BUILT_IN, Annotated, look_at_stimulus, plan_feature
 from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
 from giblet.errors import AnnotationError, CodecError, StoreError
+from giblet.features import ask_features
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
@@ -109,10 +110,11 @@ def extract(
     """
     output = Path(output)
     request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
+    features = [asked.name for asked in ask_features(features)]
     # Whatever is wrong is said before a film is read, and a model fetched and loaded.
     check_output(output, force)
-    bandwidth, spec = check_settings(features, request, codec, bandwidth, device)
     look_at_stimulus(film, request, features, audio_track)
+    bandwidth, spec = check_settings(features, request, codec, bandwidth, device)
     plan = plan_features(features, film, device)
     words = Annotated.asked(annotations, tier, sheet)
     if plan.words and not words.files:

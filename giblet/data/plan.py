@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from giblet.data.request import TRRequest
 from giblet.data.sound import look_at_sound
+from giblet.data.stored import BUILT_IN_PARTS
 from giblet.errors import MediaError, ParameterError
 from giblet.features import FeatureContext, FeatureRequest, PictureFeature, SoundFeature, WordFeature, ask_features
 from giblet.media import AudioReader
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from giblet.annotations import Annotations
 
 CODES, LATENTS, MEL = "audio.codes", "audio.latents", "audio.mel"
-BUILT_IN = (CODES, LATENTS, MEL)
+BUILT_IN = tuple(BUILT_IN_PARTS)
 """Features of sound that extraction makes itself."""
 
 

@@ -6,29 +6,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from giblet.encoding.ceiling import Ceiling
+    from giblet.encoding.curve import LagCurve
     from giblet.encoding.decoding import Decoded, decode_latents, latent_bins
     from giblet.encoding.fitting import fit
     from giblet.encoding.folds import Fold, inner_folds, make_folds
     from giblet.encoding.intelligibility import SoundScore, score_sound
+    from giblet.encoding.lag import lag_curve
     from giblet.encoding.model import EncodingModel
     from giblet.encoding.problem import EncodingProblem
     from giblet.encoding.rendering import decode_sound
     from giblet.encoding.scores import Scores
     from giblet.encoding.simulation import SimulatedBold, simulate_bold
     from giblet.encoding.studies import problems_of
+    from giblet.encoding.study_ceilings import ceilings_of
+    from giblet.encoding.time_check import check_alignment
 
 __all__ = [
+    "Ceiling",
     "Decoded",
     "EncodingModel",
     "EncodingProblem",
     "Fold",
+    "LagCurve",
     "Scores",
     "SimulatedBold",
     "SoundScore",
+    "ceilings_of",
+    "check_alignment",
     "decode_latents",
     "decode_sound",
     "fit",
     "inner_folds",
+    "lag_curve",
     "latent_bins",
     "make_folds",
     "problems_of",
@@ -37,17 +47,22 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Ceiling": "ceiling",
     "Decoded": "decoding",
     "EncodingModel": "model",
     "EncodingProblem": "problem",
     "Fold": "folds",
+    "LagCurve": "curve",
     "Scores": "scores",
     "SimulatedBold": "simulation",
     "SoundScore": "intelligibility",
+    "ceilings_of": "study_ceilings",
+    "check_alignment": "time_check",
     "decode_latents": "decoding",
     "decode_sound": "rendering",
     "fit": "fitting",
     "inner_folds": "folds",
+    "lag_curve": "lag",
     "latent_bins": "decoding",
     "make_folds": "folds",
     "problems_of": "studies",

@@ -90,6 +90,7 @@ def test_a_second_call_is_a_hit_and_another_feature_is_not(tmp_path, sample_film
     asked = {"film": sample_film, "output": tmp_path / "s", "max_trs": 2}
     assert not extract(**asked, features="audio.power,audio.centroid").hit
     assert extract(**asked, features="audio.centroid,audio.power").hit
+    assert extract(**asked, features=iter(["audio.power", "audio.centroid"])).hit
     with pytest.raises(StoreError, match="other settings"):
         extract(**asked, features="audio.power")
 

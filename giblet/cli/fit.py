@@ -121,6 +121,7 @@ def command(
     settings: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     _check(dataset, output, features, high_pass, settings, force)
 
+    from giblet.encoding.fitting import each_fit
     from giblet.encoding.saving import save_scores
 
     chosen: str | list[str | int] = "all"
@@ -128,9 +129,8 @@ def command(
         # A number finds the name that it is in.
         chosen = [int(one) if re.fullmatch("[1-9][0-9]*", one) else one for one in subjects.split(",")]
     with Bar() as bar:
-        fits = _fits(
-            dataset, features, chosen, group, plan, bar,
-            high_pass=None if high_pass == "none" else high_pass, **settings,
+        fits = each_fit(
+            dataset, plan, features, chosen, group, bar, high_pass=None if high_pass == "none" else high_pass, **settings,
         )  # fmt: skip
         kept: list[Scores] = []
         summary = save_scores(_few(fits, kept), output, _about(dataset, plan, high_pass), force=force)
@@ -164,23 +164,6 @@ def _check(
         asked_settings(study, settings)
         study.raise_errors()
     check_output(output, force)
-
-
-def _fits(
-    dataset: Path,
-    features: str | None,
-    subjects: str | list[str | int],
-    group: bool,
-    plan: Plan,
-    bar: Bar,
-    **options: Any,
-) -> Iterator[Scores]:
-    from giblet.encoding.crossvalidation import cross_validate
-    from giblet.encoding.studies import each_problem
-
-    hrf = plan.hrf if isinstance(plan.hrf, str) else None
-    for problem in each_problem(dataset, features, subjects, group, hrf=hrf, progress=bar, **options):
-        yield cross_validate(problem, plan, bar)
 
 
 def _few(fits: Iterator[Scores], kept: list[Scores]) -> Iterator[Scores]:
@@ -219,12 +202,14 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     spaces = list(summary["scores"][0]["r2_of_spaces"])
     shares = [f"of it\n{space}" for space in spaces] if len(spaces) > 1 else []
-    shown = _table("", "targets", "mean r", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p")
+    shown = _table("", "targets", "mean r", "ceiling", "reached", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p")
     for one in summary["scores"]:
         shown.add_row(
             one["name"],
             str(one["n_targets"] - one["n_without_signal"]),
             f"{one['mean_r']:.3f}",
+            _figure("ceiling", one["mean_ceiling"]),
+            _figure("reached", one["of_ceiling"]),
             f"{one['mean_r2']:.3f}",
             *(f"{one['r2_of_spaces'][space]:.3f}" for space in spaces if shares),
             f"{one['best_r']:.3f}",
@@ -235,7 +220,8 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     console.print(shown)
     if len(kept) == 1 == len(summary["scores"]):
         console.print(_of_targets(kept[0]))
-    for note in dict.fromkeys(note for one in summary["scores"] for note in one["notes"]):
+    said = [note for one in summary["scores"] for note in one["notes"]]
+    for note in dict.fromkeys([*said, *(one["ceiling"] for one in summary["scores"])]):
         typer.echo(printable(note))
 
 
@@ -247,9 +233,11 @@ def _of_targets(scores: Scores) -> Table:
     return shown
 
 
-def _figure(name: str, value: float) -> str:
-    if value != value:
+def _figure(name: str, value: float | None) -> str:
+    if value is None or value != value:
         return "–"
+    if name in ("of_ceiling", "reached"):
+        return f"{value:.0%}"
     return f"{value:.4f}" if name in ("p", "q") else f"{value:.3f}"
 
 

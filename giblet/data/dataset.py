@@ -142,7 +142,7 @@ class MultimodalDataset(Dataset[dict[str, Tensor]]):
         self._sources = sources(self._prepared, self.subjects, self.mode)
         self.runs = tuple(dict.fromkeys(source.run for source in self._sources))
         first = self._prepared.stimuli[self._sources[0].stimulus]
-        gap_seconds = sum(self._prepared.support) if self.splitting.gap is None else self.splitting.gap
+        gap_seconds = sum(self._prepared.reach()) if self.splitting.gap is None else self.splitting.gap
         self.gap = math.ceil(gap_seconds / first.grid.tr)
         self._rows = split_rows(self._sources, self.splitting, split, self.gap, window, only_valid)
         if not len(self._rows.first):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
+from giblet.encoding.ceiling import Ceiling
 from giblet.encoding.crossvalidation import cross_validate
 from giblet.encoding.plan import Plan
 from giblet.encoding.problem import EncodingProblem
 from giblet.encoding.scores import Scores
-from giblet.encoding.studies import each_problem
+from giblet.encoding.studies import each_person, each_problem
+from giblet.encoding.study_ceilings import known_ceilings
 from giblet.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ def fit(
     Returns
     -------
     Scores or list of Scores
-        Of the problem; or of each subject, or the group.
+        Of the problem; or of each subject, or the group, beside their ceilings (see `giblet.encoding.ceilings_of`).
 
     Raises
     ------
@@ -76,7 +79,33 @@ def fit(
     """
     plan, others = Plan.asked(options)
     if isinstance(dataset, EncodingProblem):
-        return cross_validate(dataset, plan, progress)
-    hrf = plan.hrf if isinstance(plan.hrf, str) else None
-    problems = each_problem(dataset, features, subjects, group, hrf=hrf, progress=progress, **others)
-    return [cross_validate(problem, plan, progress) for problem in problems]
+        return _judged(dataset, plan, known_ceilings([dataset]), progress)
+    return list(each_fit(dataset, plan, features, subjects, group, progress, **others))
+
+
+def each_fit(
+    dataset: MultimodalDataset | str | os.PathLike[str],
+    plan: Plan,
+    features: str | Iterable[str] | None = None,
+    subjects: str | int | Sequence[str | int] = "all",
+    group: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Iterator[Scores]:
+    """Yield what `fit` returns for a dataset, one after the other."""
+    asked: dict[str, Any] = {"hrf": plan.hrf if isinstance(plan.hrf, str) else None, "progress": progress, **options}
+    if features is not None and not isinstance(features, str):
+        features = list(features)
+    problems = list(each_problem(dataset, features, subjects, group, **asked))
+    people = problems
+    if problems[0].name == "group":
+        people = list(each_person(dataset, features, subjects, **asked))
+    ceilings = known_ceilings(people)
+    for problem in problems:
+        yield _judged(problem, plan, ceilings, progress)
+
+
+def _judged(
+    problem: EncodingProblem, plan: Plan, ceilings: Mapping[str, Ceiling | str], progress: Progress
+) -> Scores:
+    return replace(cross_validate(problem, plan, progress), ceiling=ceilings[problem.name])

@@ -128,7 +128,7 @@ def make_folds(
             raise EncodingError(
                 f"{problem.name}: of {len(rows)} rows, fold {number} of {len(folds)} learns from {len(fold.train)} and "
                 f"judges by {len(fold.test)}, with gaps of {gap_in_rows} TRs",
-                "take longer or more runs, fewer folds, or shorter delays",
+                "take longer or more runs, fewer folds, shorter delays, or a smaller gap",
             )
     return folds
 
@@ -179,7 +179,7 @@ def inner_division(rows: np.ndarray, runs: np.ndarray, n_blocks: int, gap: int) 
             return folds
     raise EncodingError(
         f"{len(rows)} rows to learn from are too few to be divided once more with gaps of {gap} TRs",
-        "take longer or more runs, fewer folds, or shorter delays",
+        "take longer or more runs, fewer folds, shorter delays, or a smaller gap",
     )
 
 

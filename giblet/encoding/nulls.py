@@ -81,7 +81,9 @@ def plan_blocks(
     return BlockPlan(lengths, orders, max(1 / (n_permutations + 1), 1 / there))
 
 
-def block_p(plan: BlockPlan, predictions: Sequence[np.ndarray], bold: Sequence[np.ndarray]) -> np.ndarray:
+def block_p(
+    plan: BlockPlan, predictions: Sequence[np.ndarray], bold: Sequence[np.ndarray], widening: float = math.sqrt(2)
+) -> np.ndarray:
     """Compare the mean r of folds with that of permuted predictions.
 
     Within each fold whole blocks change places, so what is slow in prediction and BOLD stays as slow as it is.
@@ -96,6 +98,8 @@ def block_p(plan: BlockPlan, predictions: Sequence[np.ndarray], bold: Sequence[n
         The permutations.
     predictions, bold : sequence of ndarray, each of shape (n_test, n_targets)
         Held-out rows of each fold.
+    widening : float
+        Factor of the permuted r; 1 for folds that learnt nothing of each other.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def block_p(plan: BlockPlan, predictions: Sequence[np.ndarray], bold: Sequence[n
     found = total([np.arange(orders.shape[1]) for orders in plan.orders])
     larger = np.zeros(n_targets)
     for i in range(n):
-        larger += math.sqrt(2) * total([orders[i] for orders in plan.orders]) >= found
+        larger += widening * total([orders[i] for orders in plan.orders]) >= found
     return (1 + larger) / (1 + n)
 
 

@@ -125,10 +125,14 @@ def summary_of(scores: Scores) -> dict[str, Any]:
     Returns
     -------
     dict
-        name, n_targets, n_without_signal, mean_r, mean_r2, best_target, best_r, r2_of_spaces, null, smallest_p,
-        n_discoveries (q ≤ .05; None without a null), notes.
+        name, n_targets, n_without_signal, mean_r, mean_r2, best_target, best_r, level (whose ceiling it is), ceiling
+        (what it is, or why there is none), mean_ceiling, of_ceiling (mean r / mean ceiling, of the targets that have
+        both), r2_of_spaces, null, smallest_p, n_discoveries (q ≤ .05), notes; None for what is not known.
     """
     maps = scores.maps()
+    ceiling, _ = scores.reached()
+    both = np.isfinite(ceiling) & np.isfinite(maps["r"])
+    mean_ceiling = float(ceiling[both].mean()) if both.any() else None
     there = np.isfinite(maps["r"])
     best = int(np.nanargmax(maps["r"]))
     return {
@@ -139,6 +143,10 @@ def summary_of(scores: Scores) -> dict[str, Any]:
         "mean_r2": float(maps["r2"][there].mean()),
         "best_target": scores.targets[best],
         "best_r": float(maps["r"][best]),
+        "level": None if isinstance(scores.ceiling, str) else scores.ceiling.level,
+        "ceiling": scores.about_ceiling,
+        "mean_ceiling": mean_ceiling,
+        "of_ceiling": float(maps["r"][both].mean()) / mean_ceiling if mean_ceiling else None,
         "r2_of_spaces": {
             space: float(scores.split[i].mean(axis=0)[there].mean()) for i, space in enumerate(scores.spaces)
         },

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from giblet.bold import Space
+    from giblet.encoding.ceiling import Ceiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ class Scores:
         What was done and found, a sentence each.
     space : giblet.bold.Space or None
         Where the targets lie.
+    ceiling : giblet.encoding.Ceiling or str
+        The most that r can be for this subject or group; or why nobody knows.
     """
 
     name: str
@@ -63,6 +66,23 @@ class Scores:
     n_test: tuple[int, ...]
     notes: tuple[str, ...] = ()
     space: Space | None = None
+    ceiling: Ceiling | str = "it was not asked for"
+
+    @property
+    def about_ceiling(self) -> str:
+        """What the ceiling is, or why there is none, in a sentence."""
+        if isinstance(self.ceiling, str):
+            return f"No ceiling: {self.ceiling}."
+        return f"Ceiling: {self.ceiling.sentence}"
+
+    def reached(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ceiling of r, and which part of it mean r reaches: NaN where there is none, (n_targets,) each."""
+        nothing = np.full(len(self.targets), np.nan)
+        if isinstance(self.ceiling, str):
+            return nothing, nothing
+        # A target that is not scored has no ceiling to reach.
+        r = self.r.mean(axis=0)
+        return np.where(np.isfinite(r), self.ceiling.r, np.nan), self.ceiling.share(r)
 
     def maps(self) -> dict[str, np.ndarray]:
         """Return one value for each target: means over folds.
@@ -70,10 +90,12 @@ class Scores:
         Returns
         -------
         dict of str to ndarray of float64, shape (n_targets,)
-            r and r2; for several spaces ``r2_SPACE`` and, where it was asked for, ``unique_SPACE``; with a null, p
-            and q.
+            r and r2; where there is one, the ceiling of r, and ``of_ceiling``, the part of it that is reached; for
+            several spaces ``r2_SPACE`` and, where it was asked for, ``unique_SPACE``; with a null, p and q.
         """
         found = {"r": self.r.mean(axis=0), "r2": self.r2.mean(axis=0)}
+        if not isinstance(self.ceiling, str):
+            found["ceiling"], found["of_ceiling"] = self.reached()
         if len(self.spaces) > 1:
             found |= {f"r2_{space}": self.split[i].mean(axis=0) for i, space in enumerate(self.spaces)}
         if self.unique is not None:
@@ -83,10 +105,15 @@ class Scores:
         return found
 
     def to_table(self) -> pd.DataFrame:
-        """Return `maps` as a table with a row for each target, whose name is in the column ``target``."""
+        """Return `maps` as a table with a row for each target, whose name is in the column ``target``.
+
+        It has the ceiling's columns, of NaN, also where there is no ceiling.
+        """
         import pandas as pd
 
-        return pd.DataFrame({"target": list(self.targets), **self.maps()})
+        ceiling, reached = self.reached()
+        columns = {"r": None, "r2": None, "ceiling": ceiling, "of_ceiling": reached} | self.maps()
+        return pd.DataFrame({"target": list(self.targets), **columns})
 
     def to_xarray(self) -> xr.Dataset:
         """Return all scores as labelled arrays.
@@ -94,8 +121,9 @@ class Scores:
         Returns
         -------
         xarray.Dataset
-            ``r`` and ``r2`` (fold, target), ``r2_split`` and ``r2_unique`` (space, fold, target), ``p`` and ``q``
-            (target), ``n_test`` (fold); the notes among its attributes.
+            ``r`` and ``r2`` (fold, target), ``r2_split`` and ``r2_unique`` (space, fold, target), ``ceiling``,
+            ``of_ceiling``, ``p`` and ``q`` (target), ``n_test`` (fold); the notes, and what the ceiling is, among its
+            attributes.
         """
         import xarray as xr
 
@@ -105,11 +133,14 @@ class Scores:
             "r2_split": (("space", "fold", "target"), self.split),
             "n_test": (("fold",), np.array(self.n_test)),
         }
+        data["ceiling"], data["of_ceiling"] = ((("target",), values) for values in self.reached())
         if self.unique is not None:
             data["r2_unique"] = (("space", "fold", "target"), self.unique)
         if self.p is not None and self.q is not None:
             data |= {"p": (("target",), self.p), "q": (("target",), self.q)}
-        attributes: dict[str, Any] = {"name": self.name, "null": self.null, "notes": list(self.notes)}
+        attributes: dict[str, Any] = {
+            "name": self.name, "null": self.null, "notes": list(self.notes), "ceiling": self.about_ceiling,
+        }  # fmt: skip
         if self.smallest_p is not None:
             attributes["smallest_p"] = self.smallest_p
         # Text of any length: what has a fixed one has no lasting form in zarr.

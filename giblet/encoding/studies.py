@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from giblet.data.multimodal.prepared import FeatureArray, Prepared, is_prepared
 from giblet.data.multimodal.rows import Source, pick_subjects, sources
 from giblet.data.study import Study
 from giblet.encoding.columns import listed, without_useless
+from giblet.encoding.joined import JoinedBold
 from giblet.encoding.nuisance import HIGH_PASS, drifts
 from giblet.encoding.problem import EncodingProblem
 from giblet.errors import EncodingError, StudyError
@@ -82,19 +84,11 @@ def problems_of(
     StudyError, BoldError, AnnotationError, MediaError, CodecError, AlignmentError, ParameterError, StoreError
         As when a dataset is built.
     """
-    return list(
-        each_problem(
-            dataset,
-            features,
-            subjects,
-            group,
-            hrf=hrf,
-            high_pass=high_pass,
-            cache_dir=cache_dir,
-            progress=progress,
-            **settings,
-        )
-    )
+    found = each_problem(
+        dataset, features, subjects, group, hrf=hrf, high_pass=high_pass, cache_dir=cache_dir, progress=progress,
+        **settings,
+    )  # fmt: skip
+    return [replace(one, bold=np.asarray(one.bold)) for one in found]
 
 
 def each_problem(
@@ -109,7 +103,7 @@ def each_problem(
     progress: Progress = SILENT,
     **settings: Any,
 ) -> Iterator[EncodingProblem]:
-    """Yield what `problems_of` returns, one after the other, so that the BOLD of one is in memory."""
+    """Yield what `problems_of` returns, one after the other; all BOLD stays in its files."""
     if isinstance(dataset, (str, os.PathLike)):
         prepared = _prepared(dataset, features, hrf, settings, cache_dir, progress)
         names = tuple(dict.fromkeys(scan.subject for scan in prepared.scans))
@@ -138,6 +132,21 @@ def each_problem(
         if _called(subject) not in silent:
             runs, rows = [found[i] for i in own], np.concatenate([used[i] for i in own])
             yield _problem(prepared, runs, rows, asked, high_pass, notes)
+
+
+def each_person(
+    dataset: MultimodalDataset | str | os.PathLike[str],
+    features: str | Iterable[str] | None = None,
+    subjects: str | int | Sequence[str | int] = "all",
+    **options: Any,
+) -> Iterator[EncodingProblem]:
+    """Yield the subjects whose mean `each_problem` makes a group of; of a dataset's split, all of their rows."""
+    if isinstance(dataset, (str, os.PathLike)):
+        return each_problem(dataset, features, subjects, **options)
+    chosen = dataset.subjects if subjects == "all" else pick_subjects(dataset.subjects, subjects)
+    # Its features are what they are; how they came to be has been said to the dataset.
+    asked = {name: options[name] for name in ("high_pass", "progress") if name in options}
+    return each_problem(dataset._prepared.folder, features, chosen, **asked)
 
 
 def _of_dataset(
@@ -230,7 +239,7 @@ def _problem(
         used=used,
         targets=tuple(prepared.document(scan.targets)["names"]),
         nuisance=None if high_pass is None else drifts(lengths, tr, high_pass),
-        reach=prepared.support,
+        reach=prepared.reach(columns),
         name=name,
         sample_offset=offset,
         columns=columns,
@@ -310,19 +319,12 @@ def _of_drifts(high_pass: Seconds | None) -> str:
     return f"The mean and drifts slower than {period:g} s (cosines) were regressed out of the BOLD of each run."
 
 
-def _bold(prepared: Prepared, runs: Sequence[Source]) -> np.ndarray:
-    """Return the BOLD of runs one after the other: a mapped file where there is but one."""
-    parts = []
-    for run in runs:
-        files = [prepared.scans[scan].bold or "" for scan in run.scans]
-        part = prepared.array(files[0])[: run.n_trs]
-        if len(files) > 1:
-            part = np.array(part)
-            for file in files[1:]:
-                part += prepared.array(file)[: run.n_trs]
-            part /= np.float32(len(files))
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _bold(prepared: Prepared, runs: Sequence[Source]) -> Any:
+    """Return the BOLD of runs one after the other, left in its files: a mapped one where there is but one."""
+    parts = [
+        [prepared.array(prepared.scans[scan].bold or "")[: run.n_trs] for scan in run.scans] for run in runs
+    ]
+    return parts[0][0] if len(parts) == len(parts[0]) == 1 else JoinedBold(parts)
 
 
 def _space(prepared: Prepared, file: str | None) -> Any:

@@ -56,6 +56,35 @@ def ceilings_of(
     return found | {"group": Ceiling("group", group, sentences["group"])}
 
 
+def known_ceilings(people: Sequence[EncodingProblem]) -> dict[str, Ceiling | str]:
+    """Return the ceiling of every subject and of their mean, or why there is none.
+
+    Subjects get that of `ceilings_of`; those whose runs all show the same, or of whom there is but one, that of
+    `repeat_ceiling`.
+
+    Parameters
+    ----------
+    people : sequence of EncodingProblem
+        One of each subject.
+
+    Returns
+    -------
+    dict of str to Ceiling or str
+        By the problems' names, and "group".
+    """
+    found: dict[str, Ceiling | str] = {}
+    try:
+        found |= ceilings_of(people)
+    except EncodingError as error:
+        found |= dict.fromkeys([*(problem.name for problem in people), "group"], f"{error.problem}; {error.remedy}")
+    for problem in people:
+        repeats = max(_alike(problem), key=len)
+        n_runs = sum(1 for _ in problem.each_run())
+        if len(repeats) > 1 and (len(repeats) == n_runs or isinstance(found[problem.name], str)):
+            found[problem.name] = repeat_ceiling(problem, repeats)
+    return found
+
+
 def repeat_ceiling(problem: EncodingProblem, runs: Sequence[int] | None = None, *, mean: bool = False) -> Ceiling:
     """Return the ceiling of a subject's runs that show the same (see `explainable_variance`).
 
@@ -79,9 +108,7 @@ def repeat_ceiling(problem: EncodingProblem, runs: Sequence[int] | None = None, 
         If no two runs show the same, or their lengths differ.
     """
     slices = {int(problem.runs[rows.start]): rows for rows in run_slices(problem.runs)}
-    if runs is None:
-        first, *others = slices.values()
-        runs = [int(problem.runs[rows.start]) for rows in (first, *others) if _show_the_same(problem, first, rows)]
+    runs = _alike(problem)[0] if runs is None else runs
     chosen = [slices[run] for run in runs if run in slices]
     lengths = [rows.stop - rows.start for rows in chosen]
     if len(chosen) < 2 or len(chosen) < len(runs) or len(set(lengths)) > 1:
@@ -161,5 +188,10 @@ def shared_rows(problems: Sequence[EncodingProblem]) -> np.ndarray:
     return rows
 
 
-def _show_the_same(problem: EncodingProblem, first: slice, rows: slice) -> bool:
-    return all(np.array_equal(values[first], values[rows], equal_nan=True) for values in problem.features.values())
+def _alike(problem: EncodingProblem) -> list[list[int]]:
+    """Return the labels of runs, those together whose features are equal."""
+    found: dict[tuple[bytes, ...], list[int]] = {}
+    for rows in problem.each_run():
+        shown = tuple(np.ascontiguousarray(values[rows]).tobytes() for values in problem.features.values())
+        found.setdefault(shown, []).append(int(problem.runs[rows.start]))
+    return list(found.values())

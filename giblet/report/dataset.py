@@ -164,7 +164,7 @@ def _splitting(prepared: Prepared) -> tuple[Splitting, int]:
     """Return how the dataset is divided where nobody says otherwise, and the TRs left out between blocks."""
     stated = prepared.defaults
     splitting = Splitting.asked(stated.get("split_by", WAYS[0]), stated.get("splits", DEFAULT), stated.get("gap"))
-    seconds = sum(prepared.support) if splitting.gap is None else splitting.gap
+    seconds = sum(prepared.reach()) if splitting.gap is None else splitting.gap
     return splitting, math.ceil(seconds / prepared.stimuli[0].grid.tr)
 
 

@@ -39,7 +39,15 @@ def test_arrays_tables_and_maps_say_the_same(scores, tmp_path):
     assert list(data.target.values) == ["t0", "t1", "t2", "t3"]
     assert data.attrs["smallest_p"] == pytest.approx(1 / 31)
     table = pd.read_csv(folder / "sub-1" / "scores.tsv", sep="\t")
-    assert list(table) == ["target", "r", "r2", "r2_sound", "r2_words", "unique_sound", "unique_words", "p", "q"]
+    spaces = ["r2_sound", "r2_words", "unique_sound", "unique_words"]
+    assert list(table) == ["target", "r", "r2", "ceiling", "of_ceiling", *spaces, "p", "q"]
+    # Of one subject, nobody knows how well it could be predicted, and no map claims so.
+    assert table["ceiling"].isna().all()
+    assert data.ceiling.isnull().all()
+    assert data.attrs["ceiling"] == summary["scores"][0]["ceiling"]
+    assert data.attrs["ceiling"].startswith("No ceiling: there is 1 subject")
+    assert (summary["scores"][0]["mean_ceiling"], summary["scores"][0]["level"]) == (None, None)
+    assert "ceiling.nii.gz" not in [path.name for path in (folder / "sub-1" / "maps").iterdir()]
     np.testing.assert_allclose(table["r"], scores.r.mean(axis=0), atol=1e-5)
     assert (folder / "sub-1" / "scores.tsv").read_text().splitlines()[3].split("\t")[1] == "n/a"
     image = nibabel.load(folder / "sub-1" / "maps" / "r.nii.gz").get_fdata()

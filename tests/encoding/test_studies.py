@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import yaml
 from conftest import PROJECT
-from encoding.made import RUNS, onsets, rate
+from encoding.made import RUNS, onsets, problem, rate
+from features.models.tiny_models import save_model
 
 from giblet.alignment import convolve
 from giblet.data import MultimodalDataset
-from giblet.encoding import fit, problems_of
+from giblet.encoding import ceilings_of, fit, make_folds, problems_of
 from giblet.encoding.columns import without_useless
 from giblet.errors import EncodingError
 from giblet.features import FeatureSeries
@@ -71,6 +72,56 @@ def test_what_was_planted_is_found_by_delays_and_by_a_response(study, tmp_path):
             assert len(one.n_test) == 2
     # One whose drift stays has little else.
     assert fit(study, high_pass=None, null="none", cache_dir=tmp_path)[0].maps()["r"][2] < 0.3
+
+
+def test_each_level_has_its_own_ceiling(study, tmp_path):
+    options = {"n_iter": 4, "null": "none", "cache_dir": tmp_path}
+    expected = ceilings_of(problems_of(study, cache_dir=tmp_path))
+    first, second = fit(study, **options)
+    (group,) = fit(study, group=True, **options)
+    (opened,) = fit(MultimodalDataset(study, cache_dir=tmp_path, mode="cross_subject"), n_iter=4, null="none")
+    for scores, level in ((first, "subject"), (second, "subject"), (group, "group"), (opened, "group")):
+        ceiling = expected[scores.name]
+        np.testing.assert_array_equal(scores.maps()["ceiling"], ceiling.r)
+        np.testing.assert_array_equal(scores.maps()["of_ceiling"], ceiling.share(scores.maps()["r"]))
+        assert scores.ceiling.level == level
+        assert scores.about_ceiling == f"Ceiling: {ceiling.sentence}"
+    # Half of each subject's variance is shared: r is .5 between two, and .82 of their mean with what they share.
+    assert first.ceiling.r[0] == pytest.approx(0.5, abs=0.1)
+    assert group.ceiling.r[0] == pytest.approx(0.816, abs=0.06)
+    (alone,) = fit(study, subjects="s1", **options)
+    assert np.isnan(alone.to_table()["ceiling"]).all()
+    assert alone.about_ceiling == (
+        "No ceiling: there is 1 subject; take two or more, for a ceiling is what subjects share."
+    )
+
+
+def test_runs_that_repeat_have_a_ceiling_of_their_own():
+    rng = np.random.default_rng(0)
+    shown, other = rng.standard_normal((2, 150, 1))
+    x = np.concatenate([shown, shown, other])
+    bold = x + rng.standard_normal((450, 6))
+    some = fit(problem({"x": x}, bold, lengths=(150, 150, 150)), delays=(), null="none")
+    every = fit(problem({"x": x[:300]}, bold[:300], lengths=(150, 150)), delays=(), null="none")
+    for scores in (some, every):
+        assert scores.ceiling.level == "run"
+        np.testing.assert_allclose(scores.ceiling.r.mean(), np.sqrt(0.5), atol=0.05)
+    none = fit(problem({"x": x[150:]}, bold[150:], lengths=(150, 150)), delays=(), null="none")
+    assert none.about_ceiling.startswith("No ceiling: there is 1 subject")
+
+
+def test_the_gap_covers_the_windows_of_features(tmp_path):
+    folder = save_model("wav2vec2", tmp_path / "model")
+    name = f"audio.hf:{folder}:1@window=3@stride=0.5"
+    (problem,) = problems_of(PROJECT / "data", [name, "text.word_rate"], subjects="01", cache_dir=tmp_path)
+    assert problem.reach == (3.0, 0.0)
+    (words,) = problems_of(PROJECT / "data", "text.word_rate", subjects="01", cache_dir=tmp_path)
+    assert words.reach == (0.0, 0.0)
+    # 3 s of the window and 3 s of the delay are 4 TRs of 1.5 s.
+    first = make_folds(problem, 3, delays=[3])[0]
+    assert first.train[0] == first.test[-1] + 5
+    built = MultimodalDataset(PROJECT / "data", features=[name, "text.word_rate"], filter="mean", cache_dir=tmp_path)
+    assert built.gap == 2
 
 
 def test_datasets_that_are_open_or_built_are_taken_as_they_are(study, tmp_path):

@@ -196,7 +196,7 @@ def _fill(
 
 
 def _reach(settings: DatasetSettings, grid: TRGrid) -> tuple[float, float]:
-    """Return the seconds of past and future that samples know."""
+    """Return the seconds of past and future that filter, response and delays put into samples."""
     method = None if settings.hrf else settings.filter
     reaches = [support(grid, method=method, hrf=settings.hrf, delays=settings.delays)]
     if settings.codes_delay is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -42,6 +42,9 @@ class FeatureArray:
         A .npy file in the dataset's folder, of shape (n_trs, …).
     store : str or None
         The store that holds it at its native rate, where it is a feature of a film.
+    past, future : float
+        Seconds around a row's own time that its values depend on at their own rate, as the window of a model; 0 in
+        datasets of earlier versions.
     """
 
     name: str
@@ -49,6 +52,8 @@ class FeatureArray:
     columns: tuple[str, ...]
     file: str
     store: str | None = None
+    past: float = 0.0
+    future: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Prepared:
     defaults : mapping
         How the study's own file wants it split: split_by, splits, gap in seconds as text, mode.
     support : tuple of float
-        Seconds of the past and of the future that a sample's features know.
+        Seconds of the past and of the future that filter, response and delays put into a sample's features.
     notes : tuple of str
         What was found in the study, a sentence each.
     """
@@ -147,6 +152,15 @@ class Prepared:
     defaults: Mapping[str, Any]
     support: tuple[float, float]
     notes: tuple[str, ...]
+
+    def reach(self, names: Collection[str] | None = None) -> tuple[float, float]:
+        """Return the seconds of the past and of the future that a sample knows of its features, or of those named.
+
+        `support`, and besides it what rows at their own rate depend on: the longest window among the features.
+        """
+        chosen = [f for stimulus in self.stimuli for f in stimulus.features if names is None or f.name in names]
+        past, future = self.support
+        return past + max((f.past for f in chosen), default=0), future + max((f.future for f in chosen), default=0)
 
     def array(self, file: str) -> np.ndarray:
         """Map an array of the dataset into memory.

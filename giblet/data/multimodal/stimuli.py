@@ -132,7 +132,7 @@ def write_stimulus(
             values, columns, known = maker.array(name)
             np.save(folder / file, values)
         valid &= known
-        features.append(FeatureArray(name, kind, columns, file, maker.stores.get(name)))
+        features.append(FeatureArray(name, kind, columns, file, maker.stores.get(name), *maker.reach(name)))
     file = f"{prefix}.valid.npy"
     np.save(folder / file, valid)
     return tuple(features), file, tuple(maker.notes)
@@ -230,6 +230,19 @@ class _Maker:
         names = [f"{column}.delay_{float(delay):g}" for delay in settings.delays for column in series.names]
         return values, tuple(names), known
 
+    def reach(self, name: str) -> tuple[float, float]:
+        """Return the seconds around a row's own time that it depends on; what a codec remembers is not counted."""
+        if name in self._words:
+            return self._reaches[name]
+        if name == "audio.mel":
+            mel = self._opened.provenance["mel"]
+            half = mel["n_fft"] / 2
+            return half / mel["sample_rate"], max(0.0, half - mel["hop_length"]) / mel["sample_rate"]
+        if name in (*BUILT_IN, FRAMES):
+            return 0.0, 0.0
+        about = self._opened.about(name)
+        return float(about.get("past", 0)), float(about.get("future", 0))
+
     def series(self, name: str) -> FeatureSeries:
         """Return a feature at its own rate."""
         return self._words[name] if name in self._words else self._opened.series(name, self._settings.bandwidth)
@@ -279,10 +292,13 @@ class _Maker:
         found = Annotated(stimulus.annotations, settings.tier, settings.sheet).read()
         self.notes += found.notes
         made: dict[str, FeatureSeries] = {}
+        self._reaches: dict[str, tuple[float, float]] = {}
         for request in requests:
             feature = self._word_feature(request)
             with stage(self._progress, f"{request.name} of {stimulus.name}", None):
-                made |= dict(feature.series(found, until))
+                series = dict(feature.series(found, until))
+            made |= series
+            self._reaches |= dict.fromkeys(series, getattr(feature, "reach", (0.0, 0.0)))
             self.notes += getattr(feature, "notes", ())
         return made
 

@@ -14,7 +14,7 @@ from giblet.errors import AnnotationError, ModelError, ParameterError
 from giblet.features.models.finding import ModelSpec, find_model
 from giblet.features.models.layers import choose_layers
 from giblet.features.models.loading import load_model
-from giblet.features.words import Words, check_moment
+from giblet.features.words import MOMENTS, Words, check_moment
 
 if TYPE_CHECKING:
     from giblet.annotations import Annotations
@@ -55,6 +55,8 @@ class LanguageModel:
         Fingerprint of the model and its tokenizer.
     notes : tuple of str
         What is to be said about the last series, one sentence each.
+    reach : tuple of float
+        Seconds of the past and the future that its rows know of.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class LanguageModel:
         self.layers = choose_layers(request.parts[1], self.spec.n_layers)
         self.identity = {"model": self.spec.fingerprint(*_VOCABULARIES, *_SETTINGS)}
         self.notes: tuple[str, ...] = ()
+        self.reach = (0.0, 0.0)
         self._loaded: tuple[Any, Any] | None = None
 
     def series(self, annotations: Annotations, until: float) -> list[tuple[str, FeatureSeries]]:
@@ -107,6 +110,7 @@ class LanguageModel:
                     values[:, number] = states[:, row, own].mean(axis=1)
                 else:
                     silent.append(words.texts[number])
+        self.reach = _reach(words, self.at, self.context)
         if silent:
             self.notes = (f"words that are no tokens to the model count 0: {len(silent)} (such as {silent[0]!r})",)
         series = []
@@ -163,6 +167,15 @@ class LanguageModel:
             if "input_ids" not in inspect.signature(self._loaded[1].forward).parameters:
                 raise ModelError("takes no text", "name a language model", self.spec.folder)
         return self._loaded
+
+
+def _reach(words: Words, at: str, context: int) -> tuple[float, float]:
+    """Return how long before its moment the context of a word begins, and how long after it the word ends, at most."""
+    if not len(words):
+        return 0.0, 0.0
+    begins = words.times - MOMENTS[at] * words.durations
+    first = np.maximum(np.arange(len(words)) - context, 0)
+    return float((words.times - begins[first]).max()), float(((1 - MOMENTS[at]) * words.durations).max())
 
 
 def _encoder(model: Any) -> Any:

@@ -11,7 +11,7 @@ from giblet.errors import AnnotationError, ParameterError
 from giblet.features.series import FeatureSeries
 from giblet.features.text.combining import combined_texts
 from giblet.features.text.sentences import SentenceModel
-from giblet.features.text.spreading import check_spreading, filled, spread
+from giblet.features.text.spreading import check_spreading, filled, known_for, spread
 from giblet.timeline import exact
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Embedding:
         Fingerprint of the model.
     notes : tuple of str
         What is to be said about the last series, one sentence each.
+    reach : tuple of float
+        Seconds of the past and the future that its rows know of.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Embedding:
         self.model = SentenceModel(request.parts[0], context.device, request.option("normalize"))
         self.identity = {"model": self.model.fingerprint()}
         self.notes: tuple[str, ...] = ()
+        self.reach = (0.0, 0.0)
 
     def series(self, annotations: Annotations, until: float) -> list[tuple[str, FeatureSeries]]:
         """Return the rows, of shape (n, dim), as `giblet.features.streams.WordFeature` says.
@@ -92,6 +95,7 @@ class Embedding:
         n_rows = max(0, math.ceil(exact(until, "until") * self.rate))
         edges = np.arange(n_rows + 1) * self.rate.denominator / self.rate.numerator
         onsets, durations = (table[name].to_numpy(float)[said] for name in ("onset", "duration"))
+        self.reach = (known_for(onsets, durations, until, self.gap_fill), 0.0)
         rows, covered = spread(vectors, onsets, durations, edges[:-1], edges[1:], self.aggregation)
         names = [f"{self.name}.{column}" for column in range(vectors.shape[1])]
         return [(self.name, FeatureSeries.regular(filled(rows, covered, self.gap_fill), self.rate, names))]

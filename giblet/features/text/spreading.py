@@ -133,3 +133,28 @@ def filled(rows: np.ndarray, covered: np.ndarray, gap_fill: str = "forward_fill"
         passed = ((gaps - before) / np.maximum(after - before, 1)).astype(np.float32)[:, None]
         rows[gaps] = rows[before] + passed * (rows[after] - rows[before])
     return rows
+
+
+def known_for(onsets: np.ndarray, durations: np.ndarray, until: float, gap_fill: str = "forward_fill") -> float:
+    """Return the longest time, in seconds, between two rows that know the same text.
+
+    Parameters
+    ----------
+    onsets, durations : ndarray of float64, shape (n_texts,)
+        When each text begins, ascending, and how long it lasts, seconds.
+    until : float
+        Where the rows end, seconds.
+    gap_fill : {"forward_fill", "zero", "interpolate"}
+        As in `filled`.
+    """
+    if not len(onsets):
+        return 0.0
+    first, last = onsets, onsets + durations
+    before = np.append(onsets[0], np.maximum.accumulate(last)[:-1])
+    if gap_fill != "zero":
+        # What has no duration lasts for its row.
+        over = np.where(durations > 0, last, np.nextafter(last, np.inf))
+        last = np.append(onsets, max(until, last.max()))[np.searchsorted(onsets, over)]
+    if gap_fill == "interpolate":
+        first = np.minimum(first, before)
+    return float((last - first).max())

@@ -153,3 +153,10 @@ def test_another_tokenizer_is_another_feature(gpt2, tmp_path):
     with (tmp_path / "tokenizer.json").open("a") as file:
         file.write(" ")
     assert made(f"text.hf:{tmp_path}:1").identity != made(f"text.hf:{gpt2}:1").identity
+
+
+def test_it_says_how_far_back_its_words_reach(gpt2):
+    feature = made(f"text.hf:{gpt2}:1@context=2@at=onset")
+    feature.series(annotated(WORDS[:5], np.array([0.0, 1, 2, 6, 7]), [0.3, 0.3, 0.3, 0.5, 0.3]), 30)
+    # The word at 6 s, and that at 7 s, know of the one at 1 s, and at 2 s; the longest word ends .5 s after its onset.
+    assert feature.reach == pytest.approx((5, 0.5))

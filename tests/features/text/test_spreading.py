@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giblet.errors import ParameterError
-from giblet.features.text.spreading import AGGREGATIONS, GAP_FILLS, check_spreading, filled, spread
+from giblet.features.text.spreading import AGGREGATIONS, GAP_FILLS, check_spreading, filled, known_for, spread
 
 # Tenths of a second, so that many ends lie on edges of windows.
 EVENTS = st.lists(st.tuples(st.integers(-5, 40), st.integers(0, 15)), max_size=8).map(sorted)
@@ -71,3 +71,22 @@ def test_gaps(there, gap_fill):
 def test_names_that_mean_nothing(names, told):
     with pytest.raises(ParameterError, match=told):
         check_spreading(*names)
+
+
+@settings(deadline=None)
+@given(EVENTS.filter(bool), st.sampled_from(GAP_FILLS))
+def test_rows_that_know_the_same_text_are_no_farther_apart_than_is_said(events, gap_fill):
+    onsets, durations = np.array(events, float).reshape(-1, 2).T
+    edges, known = np.arange(-5, 61.0), []
+    for number in range(len(events)):
+        # What a row says of a text is what changes with it.
+        both = np.ones((2, len(events), 1), np.float32)
+        both[1, number] = 2
+        rows = [
+            filled(*spread(vectors, onsets, durations, edges[:-1], edges[1:]), gap_fill=gap_fill) for vectors in both
+        ]
+        known += [np.flatnonzero(rows[0] != rows[1])]
+    farthest = max((int(np.ptp(rows)) for rows in known if len(rows)), default=0)
+    # From the end of one row to the beginning of another.
+    assert farthest - 1 <= known_for(onsets, durations, 60, gap_fill)
+    assert known_for(onsets[:0], durations[:0], 60) == 0

@@ -36,15 +36,18 @@ def main() -> None:
                 for noise, theirs in MEMORY.items():
                     drawn = [p_of(seed, lengths, columns, ours, theirs) for seed in range(asked.draws)]
                     p, raw = (np.stack(part) for part in zip(*drawn, strict=True))
-                    low, high = interval((p <= 0.05).mean(axis=1))
+                    found = (p <= 0.05).mean(axis=1)
+                    low, high = interval(found)
                     print(
-                        f"| {design} | {columns} | {feature} | {noise} | {(p <= 0.05).mean():.3f} ({low:.3f}–{high:.3f})"
+                        f"| {design} | {columns} | {feature} | {noise} | {found.mean():.3f} ({low:.3f}–{high:.3f})"
                         f" | {(p <= 0.01).mean():.3f} | {(raw <= 0.05).mean():.3f} |",
                         flush=True,
                     )
 
 
-def p_of(seed: int, lengths: tuple[int, ...], columns: int, ours: float, theirs: float) -> tuple[np.ndarray, np.ndarray]:
+def p_of(
+    seed: int, lengths: tuple[int, ...], columns: int, ours: float, theirs: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return p of each target of one draw, as it is, and without widening."""
     rng = np.random.default_rng(seed)
     problem = EncodingProblem(

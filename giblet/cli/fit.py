@@ -129,9 +129,8 @@ def command(
         # A number finds the name that it is in.
         chosen = [int(one) if re.fullmatch("[1-9][0-9]*", one) else one for one in subjects.split(",")]
     with Bar() as bar:
-        fits = each_fit(
-            dataset, plan, features, chosen, group, bar, high_pass=None if high_pass == "none" else high_pass, **settings,
-        )  # fmt: skip
+        settings["high_pass"] = None if high_pass == "none" else high_pass
+        fits = each_fit(dataset, plan, features, chosen, group, bar, **settings)
         kept: list[Scores] = []
         summary = save_scores(_few(fits, kept), output, _about(dataset, plan, high_pass), force=force)
     if as_json:
@@ -202,7 +201,9 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     spaces = list(summary["scores"][0]["r2_of_spaces"])
     shares = [f"of it\n{space}" for space in spaces] if len(spaces) > 1 else []
-    shown = _table("", "targets", "mean r", "ceiling", "reached", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p")
+    shown = _table(
+        "", "targets", "mean r", "ceiling", "reached", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p"
+    )
     for one in summary["scores"]:
         shown.add_row(
             one["name"],

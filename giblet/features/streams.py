@@ -147,8 +147,8 @@ class WordFeature(Protocol):
     """Features of annotations.
 
     After a call of `series`, an attribute ``notes``, where there is one, says what was found, one sentence each, and an
-    attribute ``reach``, where there is one, how many seconds of the past and of the future a row knows of: rows that are
-    farther apart than both together have nothing in common.
+    attribute ``reach``, where there is one, how many seconds of the past and of the future a row knows of: rows that
+    are farther apart than both together have nothing in common.
 
     Attributes
     ----------

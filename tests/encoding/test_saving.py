@@ -43,7 +43,7 @@ def test_arrays_tables_and_maps_say_the_same(scores, tmp_path):
     assert list(table) == ["target", "r", "r2", "ceiling", "of_ceiling", *spaces, "p", "q"]
     # Of one subject, nobody knows how well it could be predicted, and no map claims so.
     assert table["ceiling"].isna().all()
-    assert data.ceiling.isnull().all()
+    assert np.isnan(data.ceiling).all()
     assert data.attrs["ceiling"] == summary["scores"][0]["ceiling"]
     assert data.attrs["ceiling"].startswith("No ceiling: there is 1 subject")
     assert (summary["scores"][0]["mean_ceiling"], summary["scores"][0]["level"]) == (None, None)

@@ -36,6 +36,10 @@ class Space(ABC):
     def endings(self, series: bool) -> tuple[str, ...]:
         """Return the endings that files of this kind may have, for a series of volumes or one map."""
 
+    def map_name(self, stem: str) -> str:
+        """Return the name of a file that `save` takes for one map; of a pair of files, that of the first."""
+        return stem + self.endings(series=False)[0]
+
     @abstractmethod
     def difference(self, other: Space) -> str | None:
         """Say in what another space differs, or return None where columns mean the same places."""

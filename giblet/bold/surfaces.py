@@ -49,6 +49,10 @@ class Surface(Space):
         """GIFTI; workbench wants ``.func.gii`` for series."""
         return (".gii",)
 
+    def map_name(self, stem: str) -> str:
+        """Name the left hemisphere where there are both."""
+        return super().map_name(stem if len(self.structures) == 1 else f"{stem}_hemi-L")
+
     def difference(self, other: Space) -> str | None:
         """Compare hemispheres and numbers of vertices."""
         if not isinstance(other, Surface):

@@ -202,8 +202,9 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     spaces = list(summary["scores"][0]["r2_of_spaces"])
     shares = [f"of it\n{space}" for space in spaces] if len(spaces) > 1 else []
     shown = _table(
-        "", "targets", "mean r", "ceiling", "reached", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}", "smallest p"
-    )
+        "", "targets", "mean r", "ceiling", "reached", "mean R²", *shares, "best r", "at", f"q ≤ {LEVEL:g}",
+        "smallest p",
+    )  # fmt: skip
     for one in summary["scores"]:
         shown.add_row(
             one["name"],

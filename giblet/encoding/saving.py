@@ -164,11 +164,10 @@ def _write(scores: Scores, folder: Path) -> None:
     if scores.space is None:
         return
     (folder / "maps").mkdir()
-    ending = scores.space.endings(series=False)[0]
     for name, values in scores.maps().items():
         # Images have no way to say that nothing is known: r = 0 and p = 1 claim nothing.
         known = np.where(np.isfinite(values), values, 1.0 if name in ("p", "q") else 0.0)
-        scores.space.save(known, folder / "maps" / f"{_file_name(name)}{ending}")
+        scores.space.save(known, folder / "maps" / scores.space.map_name(_file_name(name)))
 
 
 def _file_name(name: str) -> str:

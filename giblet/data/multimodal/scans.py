@@ -171,8 +171,7 @@ def write_scan(placed: PlacedScan, number: int, folder: Path, normalize: bool) -
     (folder / names["targets"]).write_text(json.dumps(described), encoding="utf-8")
     if courses.space is None:
         return {**names, "space": None}
-    space = courses.space.endings(series=False)[0]
-    names["space"] = f"bold/{number:04d}.space{space}"
+    names["space"] = courses.space.map_name(f"bold/{number:04d}.space")
     courses.space.save_template(folder / names["space"])
     return names
 

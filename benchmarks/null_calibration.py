@@ -15,7 +15,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from giblet.encoding import EncodingProblem, crossvalidation, fit
-from giblet.encoding.nulls import block_p
+from giblet.encoding.nulls import block_null
 
 DESIGNS = {"1 run of 362 TRs": (362,), "2 runs of 180 TRs": (180, 180), "6 runs of 120 TRs": (120,) * 6}
 MEMORY = {"white": 0.0, "AR .8": 0.8}
@@ -61,10 +61,10 @@ def p_of(
     raw = []
 
     def both(*given):
-        raw.append(block_p(*given, widening=1))
-        return block_p(*given)
+        raw.append(block_null(*given, widening=1)[0])
+        return block_null(*given)
 
-    with patch.object(crossvalidation, "block_p", both):
+    with patch.object(crossvalidation, "block_null", both):
         return fit(problem, random_state=seed, backend="numpy").p, raw[0]
 
 

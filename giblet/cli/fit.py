@@ -195,7 +195,7 @@ def _about(dataset: Path, plan: Plan, high_pass: str) -> dict[str, Any]:
 def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
     from rich.console import Console
 
-    from giblet.encoding.saving import LEVEL
+    from giblet.encoding.tally import LEVEL
 
     # Where the output is no terminal, rich would cut the table at 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)

@@ -11,11 +11,20 @@ from giblet.encoding.columns import listed
 from giblet.encoding.folds import Fold, gap_rows, make_folds, reach_of
 from giblet.encoding.model import EncodingModel
 from giblet.encoding.nuisance import without_nuisance
-from giblet.encoding.nulls import BlockPlan, ShiftPlan, block_p, false_discoveries, plan_blocks, plan_shifts, shifted
+from giblet.encoding.nulls import (
+    BlockPlan,
+    ShiftPlan,
+    block_null,
+    false_discoveries,
+    plan_blocks,
+    plan_shifts,
+    shifted,
+)
 from giblet.encoding.plan import Plan
 from giblet.encoding.problem import EncodingProblem
 from giblet.encoding.responses import responses
 from giblet.encoding.scores import Scores, judge
+from giblet.encoding.tally import LEVEL, Tally
 from giblet.errors import EncodingError
 from giblet.progress import SILENT, Progress, stage
 
@@ -62,6 +71,7 @@ def cross_validate(problem: EncodingProblem, plan: Plan, progress: Progress = SI
     r, r2, split = np.full(shape[1:], np.nan), np.full(shape[1:], np.nan), np.full(shape, np.nan)
     unique = np.full(shape, np.nan) if plan.unique and shape[0] > 1 else None
     p = None if null is None else np.full(problem.n_targets, np.nan)
+    chance = None if null is None else np.full(problem.n_targets, np.nan)
     n_fits = 1 + (shape[0] if unique is not None else 0) + (len(null.shifts) if isinstance(null, ShiftPlan) else 0)
     # Every fit takes in the whole of the film, for so many of the targets at a time.
     work.seconds = problem.n_samples * float(problem.tr) / len(targets)
@@ -73,10 +83,12 @@ def cross_validate(problem: EncodingProblem, plan: Plan, progress: Progress = SI
             held = [bold[fold.test] for fold in folds]
             made = list(work.predictions(work.design, bold))
             r[:, which], r2[:, which], split[:, :, which] = _judged(made, held)
-            if isinstance(null, BlockPlan) and p is not None:
-                p[which] = block_p(null, [parts.sum(axis=0) for parts in made], held)
-            if isinstance(null, ShiftPlan) and p is not None:
-                p[which] = work.shift_p(null, bold, r[:, which])
+            if p is not None and chance is not None:
+                if isinstance(null, BlockPlan):
+                    p[which], margin = block_null(null, [parts.sum(axis=0) for parts in made], held)
+                elif isinstance(null, ShiftPlan):
+                    p[which], margin = work.shift_null(null, bold, r[:, which].mean(axis=0))
+                chance[which] = r[:, which].mean(axis=0) - margin
             for i, space in enumerate(problem.features if unique is not None else ()):
                 rest = {name: values for name, values in work.design.items() if name != space}
                 _, without, _ = _judged(work.predictions(rest, bold), held)
@@ -92,6 +104,7 @@ def cross_validate(problem: EncodingProblem, plan: Plan, progress: Progress = SI
         unique=unique,
         p=p,
         q=None if p is None else false_discoveries(p),
+        chance=chance,
         smallest_p=None if null is None else null.smallest_p,
         null=plan.null,
         n_test=n_test,
@@ -149,15 +162,15 @@ class _Work:
             yield model.predict_spaces(together[fold.test])
             self.progress.advance(bold.shape[1] * self.seconds)
 
-    def shift_p(self, shifts: ShiftPlan, bold: np.ndarray, r: np.ndarray) -> np.ndarray:
-        """Return p of the mean r by fits to shifted features."""
-        larger, held = np.zeros(bold.shape[1]), [bold[fold.test] for fold in self.folds]
+    def shift_null(self, shifts: ShiftPlan, bold: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return p of the mean r by fits to shifted features, and the margin, as `block_null` does."""
+        tally, held = Tally(r, len(shifts.shifts)), [bold[fold.test] for fold in self.folds]
         for shift in shifts.shifts:
             design, _ = self.at_bold(shifted(self.problem, int(shift)))
             # What is unknown has moved into rows that are used.
             filled = {name: np.where(np.isfinite(values), values, 0) for name, values in design.items()}
-            larger += _judged(self.predictions(filled, bold), held)[0].mean(axis=0) >= r.mean(axis=0)
-        return (1 + larger) / (1 + len(shifts.shifts))
+            tally.add(_judged(self.predictions(filled, bold), held)[0].mean(axis=0))
+        return tally.p(), r - tally.chance()
 
 
 def _judged(
@@ -177,18 +190,29 @@ def _signal(problem: EncodingProblem, folds: Sequence[Fold]) -> np.ndarray:
     return found
 
 
+def _of_response(work: _Work) -> str:
+    if work.problem.response:
+        return f"The features are {work.problem.response}."
+    if work.delays:
+        return f"Every feature at delays of {', '.join(f'{float(delay):g}' for delay in work.delays)} s."
+    if work.plan.hrf is None:
+        return "Features as they are, without delays and without a response."
+    return f"Features convolved with {work.plan.hrf if isinstance(work.plan.hrf, str) else 'the response given'}."
+
+
 def _notes(work: _Work, signal: np.ndarray, null: BlockPlan | ShiftPlan | None) -> list[str]:
     problem, folds, used = work.problem, work.folds, work.used
     by_run = work.plan.n_blocks is None and len(np.unique(problem.runs[used])) > 1
     gap, reach = float(work.gap), sum(work.reach)
     sizes = [len(fold.test) for fold in folds]
     notes = [
+        _of_response(work),
         f"{len(folds)} folds of {' to '.join(map(str, sorted({min(sizes), max(sizes)})))} TRs, "
         + (
             "each a run."
             if by_run
             else f"contiguous, with {gap:g} s left out around each; the model reaches {reach:g} s."
-        )
+        ),
     ]
     if gap < reach:
         notes.append("The gap is shorter than the model's reach: what is learnt from and what is judged by overlap.")
@@ -202,6 +226,8 @@ def _notes(work: _Work, signal: np.ndarray, null: BlockPlan | ShiftPlan | None) 
     if isinstance(null, BlockPlan):
         seconds = float(min(null.lengths) * problem.tr)
         notes.append(f"Null: {len(null.orders[0])} permutations of blocks of {seconds:g} s of held-out predictions.")
+    if null is not None and null.smallest_p > LEVEL:
+        notes.append(f"These data allow no p below {null.smallest_p:.2g}: nothing can be found to be more than chance.")
     if isinstance(null, ShiftPlan):
         every = float(null.spacing * problem.tr)
         notes.append(f"Null: {len(null.shifts)} fits to features shifted in time by multiples of {every:g} s.")

@@ -105,7 +105,5 @@ def each_fit(
         yield _judged(problem, plan, ceilings, progress)
 
 
-def _judged(
-    problem: EncodingProblem, plan: Plan, ceilings: Mapping[str, Ceiling | str], progress: Progress
-) -> Scores:
+def _judged(problem: EncodingProblem, plan: Plan, ceilings: Mapping[str, Ceiling | str], progress: Progress) -> Scores:
     return replace(cross_validate(problem, plan, progress), ceiling=ceilings[problem.name])

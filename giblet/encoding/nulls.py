@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from giblet.encoding.problem import EncodingProblem, run_slices
+from giblet.encoding.tally import Tally
 from giblet.errors import EncodingError
 from giblet.timeline import Seconds, exact, whole
 
@@ -81,9 +82,9 @@ def plan_blocks(
     return BlockPlan(lengths, orders, max(1 / (n_permutations + 1), 1 / there))
 
 
-def block_p(
+def block_null(
     plan: BlockPlan, predictions: Sequence[np.ndarray], bold: Sequence[np.ndarray], widening: float = math.sqrt(2)
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare the mean r of folds with that of permuted predictions.
 
     Within each fold whole blocks change places, so what is slow in prediction and BOLD stays as slow as it is.
@@ -103,8 +104,10 @@ def block_p(
 
     Returns
     -------
-    ndarray of float64, shape (n_targets,)
+    p : ndarray of float64, shape (n_targets,)
         (1 + permutations whose r is as large or larger) / (1 + permutations).
+    margin : ndarray of float64, shape (n_targets,)
+        By how much r exceeds what it has to exceed for p ≤ .05; NaN where there are too few permutations.
     """
     n_targets, n = predictions[0].shape[1], len(plan.orders[0])
     products = []
@@ -125,10 +128,10 @@ def block_p(
         )
 
     found = total([np.arange(orders.shape[1]) for orders in plan.orders])
-    larger = np.zeros(n_targets)
+    tally = Tally(found, n)
     for i in range(n):
-        larger += widening * total([orders[i] for orders in plan.orders]) >= found
-    return (1 + larger) / (1 + n)
+        tally.add(widening * total([orders[i] for orders in plan.orders]))
+    return tally.p(), (found - tally.chance()) / len(predictions)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from giblet.encoding.tally import LEVEL
 from giblet.errors import EncodingError
 from giblet.workfolder import WorkFolder, check_place, reason
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from giblet.encoding.scores import Scores
 
 SUMMARY = "summary.json"
 KIND = "giblet-encoding"
 VERSION = 1
-LEVEL = 0.05
-"""Share of false discoveries that the summary counts targets by."""
 
 
 def check_output(folder: str | os.PathLike[str], force: bool = False) -> None:
@@ -65,6 +66,7 @@ def save_scores(
     about: Mapping[str, Any] | None = None,
     *,
     force: bool = False,
+    finish: Callable[[Path], None] | None = None,
 ) -> dict[str, Any]:
     """Write scores as they come, and the folder under its name once all are there.
 
@@ -81,6 +83,8 @@ def save_scores(
         What else the summary shall say.
     force : bool
         Whether to replace other results.
+    finish : callable, optional
+        Is given the folder when all is in it, before it gets its name, and may add to it.
 
     Returns
     -------
@@ -105,6 +109,8 @@ def save_scores(
                 found.append(summary_of(one))
             summary = {"kind": KIND, "version": VERSION, **(about or {}), "scores": found}
             (made / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+            if finish is not None:
+                finish(made)
             check_output(folder, force)
             if target.exists():
                 target.rename(work.path / "replaced")
@@ -112,6 +118,48 @@ def save_scores(
     except OSError as error:
         raise EncodingError(f"cannot be written ({reason(error)})", "choose another place", folder) from error
     return summary
+
+
+def read_results(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[xr.Dataset]]:
+    """Read what `save_scores` wrote.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder.
+
+    Returns
+    -------
+    summary : dict
+        What ``summary.json`` holds.
+    scores : list of xarray.Dataset
+        What `Scores.to_xarray` made of each subject or group, in the summary's order.
+
+    Raises
+    ------
+    EncodingError
+        If it holds no results, those of another version, or damaged ones.
+    """
+    import xarray as xr
+
+    place = Path(folder)
+    if not is_results(place):
+        raise EncodingError("holds no results of giblet fit", "name the folder that -o named", folder)
+    summary = json.loads((place / SUMMARY).read_text(encoding="utf-8"))
+    if summary.get("version") != VERSION:
+        raise EncodingError("was written by another version of giblet", "fit again", folder)
+    found = []
+    try:
+        for one in summary["scores"]:
+            # A name is a folder's, here, and leads nowhere else.
+            if Path(one["name"]).name != one["name"]:
+                raise ValueError
+            found.append(xr.open_zarr(place / one["name"] / "scores.zarr", consolidated=False).load())
+            if not {"r", "r2", "r2_split", "ceiling", "n_test"} <= set(found[-1]):
+                raise ValueError
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncodingError("its scores are missing or damaged", "fit again", folder) from error
+    return summary, found
 
 
 def summary_of(scores: Scores) -> dict[str, Any]:

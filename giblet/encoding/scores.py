@@ -38,6 +38,8 @@ class Scores:
     p, q : ndarray of float64, shape (n_targets,), or None
         One-sided p of the mean r, and after Benjamini and Hochberg's (1995) control of false discoveries; None without
         a null.
+    chance : ndarray of float64, shape (n_targets,), or None
+        What mean r has to exceed for p ≤ .05; NaN where there are too few permutations for that.
     smallest_p : float or None
         What p cannot fall below with these data and so many permutations.
     null : str
@@ -61,6 +63,7 @@ class Scores:
     unique: np.ndarray | None
     p: np.ndarray | None
     q: np.ndarray | None
+    chance: np.ndarray | None
     smallest_p: float | None
     null: str
     n_test: tuple[int, ...]
@@ -91,7 +94,8 @@ class Scores:
         -------
         dict of str to ndarray of float64, shape (n_targets,)
             r and r2; where there is one, the ceiling of r, and ``of_ceiling``, the part of it that is reached; for
-            several spaces ``r2_SPACE`` and, where it was asked for, ``unique_SPACE``; with a null, p and q.
+            several spaces ``r2_SPACE`` and, where it was asked for, ``unique_SPACE``; with a null, p and q,
+            and ``chance``, which r has to exceed for p ≤ .05.
         """
         found = {"r": self.r.mean(axis=0), "r2": self.r2.mean(axis=0)}
         if not isinstance(self.ceiling, str):
@@ -100,8 +104,8 @@ class Scores:
             found |= {f"r2_{space}": self.split[i].mean(axis=0) for i, space in enumerate(self.spaces)}
         if self.unique is not None:
             found |= {f"unique_{space}": self.unique[i].mean(axis=0) for i, space in enumerate(self.spaces)}
-        if self.p is not None and self.q is not None:
-            found |= {"p": self.p, "q": self.q}
+        if self.p is not None and self.q is not None and self.chance is not None:
+            found |= {"chance": self.chance, "p": self.p, "q": self.q}
         return found
 
     def to_table(self) -> pd.DataFrame:
@@ -122,8 +126,8 @@ class Scores:
         -------
         xarray.Dataset
             ``r`` and ``r2`` (fold, target), ``r2_split`` and ``r2_unique`` (space, fold, target), ``ceiling``,
-            ``of_ceiling``, ``p`` and ``q`` (target), ``n_test`` (fold); the notes, and what the ceiling is, among its
-            attributes.
+            ``of_ceiling``, ``chance``, ``p`` and ``q`` (target), ``n_test`` (fold); the notes, and what the ceiling is,
+            among its attributes.
         """
         import xarray as xr
 
@@ -136,8 +140,8 @@ class Scores:
         data["ceiling"], data["of_ceiling"] = ((("target",), values) for values in self.reached())
         if self.unique is not None:
             data["r2_unique"] = (("space", "fold", "target"), self.unique)
-        if self.p is not None and self.q is not None:
-            data |= {"p": (("target",), self.p), "q": (("target",), self.q)}
+        if self.p is not None and self.q is not None and self.chance is not None:
+            data |= {name: (("target",), self.maps()[name]) for name in ("chance", "p", "q")}
         attributes: dict[str, Any] = {
             "name": self.name, "null": self.null, "notes": list(self.notes), "ceiling": self.about_ceiling,
         }  # fmt: skip

@@ -321,9 +321,7 @@ def _of_drifts(high_pass: Seconds | None) -> str:
 
 def _bold(prepared: Prepared, runs: Sequence[Source]) -> Any:
     """Return the BOLD of runs one after the other, left in its files: a mapped one where there is but one."""
-    parts = [
-        [prepared.array(prepared.scans[scan].bold or "")[: run.n_trs] for scan in run.scans] for run in runs
-    ]
+    parts = [[prepared.array(prepared.scans[scan].bold or "")[: run.n_trs] for scan in run.scans] for run in runs]
     return parts[0][0] if len(parts) == len(parts[0]) == 1 else JoinedBold(parts)
 
 

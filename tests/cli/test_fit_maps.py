@@ -66,7 +66,7 @@ def test_volumes(giblet, words, tmp_path):
         write_nifti(tmp_path / f"{subject}.nii.gz", values, TR)
     write_mask(tmp_path / "mask.nii.gz", INSIDE)
     _, maps = fitted(giblet, tmp_path, words[0], "{subject}.nii.gz", mask="mask.nii.gz")
-    names = ["ceiling", "of_ceiling", "p", "q", "r", "r2"]
+    names = ["ceiling", "chance", "of_ceiling", "p", "q", "r", "r2"]
     assert sorted(path.name for path in maps.iterdir()) == [f"{name}.nii.gz" for name in names]
     images = {name: nibabel.load(maps / f"{name}.nii.gz") for name in names}
     for image in images.values():
@@ -87,7 +87,7 @@ def test_regions(giblet, words, tmp_path):
         volumes = np.zeros((*SHAPE, N), np.float32)
         values = courses(words[1], 4, subject)
         for number in range(4):
-            volumes[REGIONS == number + 1] = values[:, number]
+            volumes[number + 1 == REGIONS] = values[:, number]
         write_nifti(tmp_path / f"{subject}.nii.gz", volumes, TR)
     write_mask(tmp_path / "atlas.nii.gz", REGIONS, dtype=np.int32)
     _, maps = fitted(giblet, tmp_path, words[0], "{subject}.nii.gz", atlas="atlas.nii.gz")

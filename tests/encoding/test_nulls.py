@@ -11,7 +11,7 @@ from encoding.made import noise, problem, slow
 
 from giblet.encoding import fit
 from giblet.encoding.nuisance import drifts
-from giblet.encoding.nulls import block_p, false_discoveries, plan_blocks, plan_shifts, shifted
+from giblet.encoding.nulls import block_null, false_discoveries, plan_blocks, plan_shifts, shifted
 from giblet.errors import EncodingError
 
 
@@ -62,7 +62,12 @@ def test_permuted_blocks_are_those_of_the_arrays():
 
     here = mean_r(range(4), range(3))
     null = np.array([np.sqrt(2) * mean_r(*orders) for orders in zip(*plan.orders, strict=True)])
-    np.testing.assert_allclose(block_p(plan, predicted, bold), (1 + (null >= here).sum(axis=0)) / 41)
+    p, margin = block_null(plan, predicted, bold)
+    np.testing.assert_allclose(p, (1 + (null >= here).sum(axis=0)) / 41)
+    # Of 40 permutations one may be as good where p ≤ .05: r has to exceed the second best.
+    np.testing.assert_allclose(margin, (here - np.sort(null, axis=0)[-2]) / 2)
+    few = plan_blocks([13, 9], Fraction(2), 10, 6, 1)
+    assert np.isnan(block_null(few, predicted, bold)[1]).all()
 
 
 def test_p_cannot_be_smaller_than_orders_allow():

@@ -40,7 +40,7 @@ def test_arrays_tables_and_maps_say_the_same(scores, tmp_path):
     assert data.attrs["smallest_p"] == pytest.approx(1 / 31)
     table = pd.read_csv(folder / "sub-1" / "scores.tsv", sep="\t")
     spaces = ["r2_sound", "r2_words", "unique_sound", "unique_words"]
-    assert list(table) == ["target", "r", "r2", "ceiling", "of_ceiling", *spaces, "p", "q"]
+    assert list(table) == ["target", "r", "r2", "ceiling", "of_ceiling", *spaces, "chance", "p", "q"]
     # Of one subject, nobody knows how well it could be predicted, and no map claims so.
     assert table["ceiling"].isna().all()
     assert np.isnan(data.ceiling).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,6 +122,7 @@ def command(
 
     from giblet.encoding.fitting import each_fit
     from giblet.encoding.saving import save_scores
+    from giblet.report.fit_figures import write_figures
 
     chosen: str | list[str | int] = "all"
     if subjects is not None:
@@ -132,7 +132,9 @@ def command(
         settings["high_pass"] = None if high_pass == "none" else high_pass
         fits = each_fit(dataset, plan, features, chosen, group, bar, **settings)
         kept: list[Scores] = []
-        summary = save_scores(_few(fits, kept), output, _about(dataset, plan, high_pass), force=force)
+        summary = save_scores(
+            _few(fits, kept), output, _about(dataset, features, plan, high_pass), force=force, finish=write_figures
+        )
     if as_json:
         typer.echo(json.dumps(summary))
     else:
@@ -173,12 +175,13 @@ def _few(fits: Iterator[Scores], kept: list[Scores]) -> Iterator[Scores]:
         yield scores
 
 
-def _about(dataset: Path, plan: Plan, high_pass: str) -> dict[str, Any]:
+def _about(dataset: Path, features: str | None, plan: Plan, high_pass: str) -> dict[str, Any]:
     import giblet
 
     return {
         "giblet": giblet.__version__,
         "dataset": str(dataset),
+        "features": features,
         "high_pass": high_pass,
         "delays": None if plan.delays is None else [float(delay) for delay in plan.delays],
         "hrf": plan.hrf,
@@ -186,6 +189,8 @@ def _about(dataset: Path, plan: Plan, high_pass: str) -> dict[str, Any]:
         "mixtures": plan.n_iter,
         "folds": plan.n_blocks,
         "gap": plan.gap,
+        "unique": plan.unique,
+        "null": plan.null,
         "permutations": plan.permutations,
         "seed": plan.random_state,
         "dtype": plan.dtype,
@@ -197,8 +202,8 @@ def _show(summary: dict[str, Any], kept: list[Scores]) -> None:
 
     from giblet.encoding.tally import LEVEL
 
-    # Where the output is no terminal, rich would cut the table at 80 columns.
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
+    # A table that is wider than the terminal is better wrapped by it than cut by rich.
+    console = Console(width=1000, highlight=False, markup=False)
     spaces = list(summary["scores"][0]["r2_of_spaces"])
     shares = [f"of it\n{space}" for space in spaces] if len(spaces) > 1 else []
     shown = _table(

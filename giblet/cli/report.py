@@ -1,4 +1,4 @@
-"""``giblet report``: one page that shows what a store, a benchmark or a dataset holds."""
+"""``giblet report``: one page that shows what a store, a benchmark, a dataset or a fit holds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def command(
     path: Annotated[
         Path,
         typer.Argument(
-            help="What giblet extract, giblet benchmark or giblet dataset build wrote.",
-            metavar="STORE|BENCHMARK|DATASET",
+            help="What giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote.",
+            metavar="STORE|BENCHMARK|DATASET|FIT",
             show_default=False,
         ),
     ],
@@ -56,10 +56,11 @@ def command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write one page on a store, a benchmark or a dataset, with pictures and sounds inside: nothing is loaded.
+    """Write one page on a store, a benchmark, a dataset or a fit, with pictures and sounds inside: nothing is loaded.
 
     Of a store: time line, spectrograms and players of the film and of what each bandwidth keeps, codebooks, all series.
     Of a benchmark: quality by bandwidth and over time. Of a dataset: alignment, what is missing, quality of the BOLD.
+    Of a fit: scores beside chance and ceiling, shares of feature spaces.
     """
     kbps = _check(path, output, film, at, listen, bandwidths, codec, device, force)
 

@@ -1,4 +1,4 @@
-"""One page that shows what a store, a benchmark or a dataset holds."""
+"""One page that shows what a store, a benchmark, a dataset or a fit holds."""
 
 from giblet.report.writing import write_report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ from giblet.bold import isc, read_space
 from giblet.bold.grids import Regions, Voxels
 from giblet.data.multimodal.prepared import Prepared, Scan
 from giblet.report.axes import value_axis
+from giblet.report.brains import VOLUMES_ONLY, Brain, glass_brains, median
 from giblet.report.figures import Mark, Plot, boxes
-from giblet.report.raster import data_address
 
 # Targets that are listed one by one; more are shown as a histogram.
 MOST_LISTED = 60
@@ -41,21 +40,6 @@ class Target:
     isc: float
     lowest: float
     highest: float
-
-
-@dataclass(frozen=True)
-class Brain:
-    """A map of the targets.
-
-    Attributes
-    ----------
-    title, alt, image : str
-        Heading, description, and the address of the image, which is its content.
-    """
-
-    title: str
-    alt: str
-    image: str
 
 
 @dataclass(frozen=True)
@@ -129,13 +113,8 @@ def bold_quality(prepared: Prepared) -> BoldQuality | None:
     brains, why = _brains(prepared, scans[0], maps)
     return BoldQuality(
         len(names), targets if few else (), () if few else tuple(_histogram(*item) for item in maps.items()),
-        {"tSNR": _median(ratio), "ISC": _median(mean)}, brains, (*remarks, *why),
+        {"tSNR": median(ratio), "ISC": median(mean)}, brains, (*remarks, *why),
     )  # fmt: skip
-
-
-def _median(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _ratios(prepared: Prepared, scans: Sequence[Scan], n_targets: int) -> np.ndarray | None:
@@ -202,27 +181,8 @@ def _brains(prepared: Prepared, scan: Scan, maps: dict[str, np.ndarray]) -> tupl
         return (), ()
     space = read_space(prepared.folder / scan.space)
     if not isinstance(space, (Voxels, Regions)):
-        return (), ("Glass brains are drawn of volumes only.",)
-    try:
-        import matplotlib.figure
-    except ModuleNotFoundError:
-        return (), ("The glass brains need matplotlib: pip install 'giblet[plot]'.",)
-    from nilearn.plotting import plot_glass_brain
-
-    brains = []
-    for title, values in maps.items():
-        figure = matplotlib.figure.Figure(figsize=(9, 2.6))
-        known = values[np.isfinite(values)]
-        signed = bool(known.min() < 0)
-        plot_glass_brain(
-            space.to_image(np.nan_to_num(values)), display_mode="lyrz", colorbar=True, plot_abs=False, figure=figure,
-            threshold=1e-6, cmap="RdBu_r" if signed else "viridis", vmin=None if signed else 0, symmetric_cbar=signed,
-        )  # fmt: skip
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=110, facecolor="white")
-        alt = f"Glass brain of {title}, seen from the left, behind, the right and above; median {_median(values):.2f}."
-        brains.append(Brain(title, alt, data_address(buffer.getvalue(), "image/png")))
-    return tuple(brains), ()
+        return (), (VOLUMES_ONLY,)
+    return glass_brains((title, space.to_image(np.nan_to_num(values)), values) for title, values in maps.items())
 
 
 def valid_targets(prepared: Prepared, scan: Scan) -> tuple[int, int]:

@@ -27,7 +27,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
     Returns
     -------
-    {"store", "benchmark", "dataset"}
+    {"store", "benchmark", "dataset", "fit"}
         By the file that each of them is complete with.
 
     Raises
@@ -36,9 +36,10 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         If it is none of them.
     """
     from giblet.data.multimodal.prepared import is_prepared
+    from giblet.encoding.saving import is_results
 
     folder = Path(path)
-    remedy = "name what giblet extract, giblet benchmark or giblet dataset build wrote"
+    remedy = "name what giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote"
     try:
         if not folder.exists():
             raise StoreError("there is no such folder", remedy, path)
@@ -48,13 +49,15 @@ def kind_of(path: str | os.PathLike[str]) -> str:
             return "benchmark"
         if is_prepared(folder):
             return "dataset"
+        if is_results(folder):
+            return "fit"
         if (folder / MANIFEST).exists() or (folder / "zarr.json").exists():
             return "store"
     except OSError as error:
         raise StoreError(f"cannot be read ({reason(error)})", remedy, path) from error
     except ValueError as error:
         raise StoreError("there is no such folder", remedy, path) from error
-    raise StoreError("holds neither a store, nor a benchmark, nor a dataset", remedy, path)
+    raise StoreError("holds neither a store, nor a benchmark, a dataset, or a fit", remedy, path)
 
 
 def check_report(
@@ -77,7 +80,7 @@ def check_report(
 
     Returns
     -------
-    {"store", "benchmark", "dataset"}
+    {"store", "benchmark", "dataset", "fit"}
         What lies at ``path``.
 
     Raises
@@ -99,8 +102,8 @@ def check_report(
     given = [name for name, value in only_stores.items() if value is not None]
     if kind != "store" and given:
         raise ParameterError(f"--{given[0]} is for stores, and this is a {kind}", "leave it out", path)
-    if kind == "dataset" and listen is not None:
-        raise ParameterError("--listen is for sounds, and this is a dataset", "leave it out", path)
+    if kind in ("dataset", "fit") and listen is not None:
+        raise ParameterError(f"--listen is for sounds, and this is a {kind}", "leave it out", path)
     if film is not None and not Path(film).is_file():
         raise MediaError("there is no such film", "check the name", film)
     return kind

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from giblet.errors import printable
 from giblet.report.axes import clock
+from giblet.report.figures import Lanes, Plot
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,7 +24,7 @@ def render(kind: str, values: dict[str, Any]) -> str:
 
     Parameters
     ----------
-    kind : {"store", "benchmark", "dataset"}
+    kind : {"store", "benchmark", "dataset", "fit"}
         Which template.
     values : dict
         What it says.
@@ -39,6 +40,15 @@ def render(kind: str, values: dict[str, Any]) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = _environment().get_template(f"{kind}.html")
     return page.render(style=Markup(style), script=Markup(script), script_digest=digest, **values)
+
+
+def drawing(figure: Lanes | Plot) -> str:
+    """Return a figure as SVG, which stands alone."""
+    if isinstance(figure, Lanes):
+        key = figure.key
+    else:
+        key = tuple((mark.kind.replace("line", "stroke"), mark.label) for mark in figure.marks)
+    return _environment().get_template("figure.svg").render(figure=figure, key=key)
 
 
 @cache

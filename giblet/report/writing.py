@@ -1,4 +1,4 @@
-"""From a store, a benchmark or a dataset to a file."""
+"""From a store, a benchmark, a dataset or a fit to a file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def write_report(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write one page that shows what a store, a benchmark or a dataset holds.
+    """Write one page that shows what a store, a benchmark, a dataset or a fit holds.
 
     The page loads nothing from elsewhere: pictures and sounds lie within it.
 
     Parameters
     ----------
     path : str or os.PathLike
-        What ``giblet extract``, ``giblet benchmark`` or ``giblet dataset build`` wrote.
+        What ``giblet extract``, ``giblet benchmark``, ``giblet dataset build`` or ``giblet fit`` wrote.
     output : str or os.PathLike
         The page, which ends in .html.
     film : str or os.PathLike, optional
@@ -74,6 +74,10 @@ def write_report(
         from giblet.report.benchmark import benchmark_page
 
         values = benchmark_page(path, listen)
+    elif kind == "fit":
+        from giblet.report.fit import fit_page
+
+        values = fit_page(path)
     else:
         from giblet.report.dataset import dataset_page
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from giblet.encoding.saving import read_results
 from giblet.report.brains import VOLUMES_ONLY, Brain, glass_brains
+from giblet.report.figures import Lanes, Plot
 from giblet.report.findings import Finding
 from giblet.report.fit_figures import MOST_LISTED, score_figure, split_figure, split_of
-from giblet.report.figures import Lanes, Plot
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,11 +77,14 @@ def fit_page(path: str | os.PathLike[str]) -> dict[str, Any]:
     summary, scores = read_results(path)
     brains, remarks = _brains(Path(path), scores)
     fits = [_view(one, data, brains.get(one["name"])) for one, data in zip(summary["scores"], scores, strict=True)]
-    spaces = [str(space) for space in scores[0].space.values] if scores else []
+    spaces = list(dict.fromkeys(str(space) for data in scores for space in data.space.values))
     asked = {name: value for name, value in summary.items() if name not in ("kind", "version", "scores")}
     return {
         "title": Path(str(summary.get("dataset") or path)).name,
-        "sections": (("asked", "What was asked"), ("scores", "Scores"), *((_id(i), f.summary["name"]) for i, f in enumerate(fits))),
+        "sections": (
+            ("asked", "What was asked"), ("scores", "Scores"),
+            *((_id(i), one.summary["name"]) for i, one in enumerate(fits)),
+        ),
         "findings": list(_findings(summary["scores"])),
         "fits": fits,
         "ids": [_id(i) for i in range(len(fits))],

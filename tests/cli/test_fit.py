@@ -25,8 +25,9 @@ def test_a_study_is_fitted_shown_and_written(giblet, study, tmp_path):
     assert "0.02" in told
     assert "sub-s3: no signal, or no row that can be used; left out." in told
     assert "Null: 50 permutations of blocks of 30 s" in told
+    assert "Ceiling: For the r of the mean of these 2 subjects, and of no single one" in told
     assert told.strip().endswith(str(out))
-    assert {path.name for path in (out / "group").iterdir()} == {"scores.tsv", "scores.zarr"}
+    assert {path.name for path in (out / "group").iterdir()} == {"scores.tsv", "scores.zarr", "figures"}
     status, _, err = giblet("fit", study, "--hrf", "spm", "-o", out, *FAST)
     assert status == 2
     assert "out: is there already; choose another output, or replace it with --force" in err
@@ -38,6 +39,8 @@ def test_a_study_is_fitted_shown_and_written(giblet, study, tmp_path):
     assert (summary["delays"], [one["name"] for one in summary["scores"]]) == ([4.0, 6.0], ["sub-s2"])
     assert summary["scores"][0]["best_target"] in ("heard", "drifts")
     assert summary["scores"][0]["smallest_p"] is None
+    assert summary["scores"][0]["ceiling"].startswith("No ceiling: there is 1 subject")
+    assert summary["scores"][0]["of_ceiling"] is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -108,7 +108,7 @@ def test_bars_are_as_long_as_r_and_ceiling_and_chance_stand_beside(page, scores)
 
 def test_figures_stand_alone(folder):
     for name in ("r", "r2"):
-        root = ElementTree.parse(folder / "sub-1" / "figures" / f"{name}.svg").getroot()
+        root = ET.parse(folder / "sub-1" / "figures" / f"{name}.svg").getroot()
         text = " ".join("".join(root.itertext()).split())
         # Of a long name, the beginning.
         assert EVIL[:30] in text

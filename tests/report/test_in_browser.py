@@ -121,7 +121,39 @@ def test_it_fits_and_everything_has_a_name(browser, page, width):
     assert set(loaded) <= {"data:", "blob:"}
 
 
-def test_what_it_paints_with_can_be_read(browser, page):
+@pytest.fixture(scope="module")
+def fit_page(place):
+    """A fit of few targets and one of many, under names that would run scripts."""
+    from giblet.encoding import Ceiling, Scores
+    from giblet.encoding.saving import save_scores
+
+    fits, rng = [], np.random.default_rng(0)
+    for n in (5, 100):
+        name = f"<img src=x onerror=window.ran=1>{n}"
+        r, q = rng.uniform(-0.2, 0.8, (3, n)), np.full(n, 0.04)
+        split, spaces = np.stack([0.3 * r, 0.7 * r]), (name, "a.long.name.of.a.feature:space")
+        ceiling = Ceiling("subject", rng.uniform(0.3, 0.9, n), "What it is.")
+        targets = tuple(f"{name}{i}" for i in range(n))
+        fits.append(
+            Scores(name, targets, spaces, r, r, split, split, q, q, q + 0.1, 0.01, "blocks", (9,) * 3, ceiling=ceiling)
+        )
+    save_scores(fits, place / "fit")
+    return write_report(place / "fit", place / "fit.html")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_page_of_a_fit_fits_and_runs_no_script(browser, fit_page, width):
+    opened(browser, fit_page, width)
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    for field in browser.find_elements("css selector", "summary, [role=img], [role=region]"):
+        assert field.accessible_name, field.get_attribute("outerHTML")[:200]
+    assert browser.execute_script("return window.ran === undefined")
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("kind", ["page", "fit_page"])
+def test_what_it_paints_with_can_be_read(browser, request, kind):
     """Text stands out from what is behind it by 4.5 to 1, in light and in dark."""
     script = """
 const luminance = c => {
@@ -145,7 +177,7 @@ return [...document.querySelectorAll(read)]
     for scheme in ("light", "dark"):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        opened(browser, page)
+        opened(browser, request.getfixturevalue(kind))
         ratio, element = browser.execute_script(script)
         assert ratio >= 4.5, element
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

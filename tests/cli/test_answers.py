@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,11 +100,14 @@ def test_nothing_heavy_is_loaded_to_say_what_is_wrong(clip, my_store, my_codec, 
 )
 def test_help_and_errors_answer_at_once(clip, words):
     giblet = ["-m", "giblet", *(word.format(clip=clip) for word in words)]
-    peer = ["-c", "import numpy, typer, rich.console"]
     # In multiples of what the libraries alone take, and in time of the processor: the machine may be slow or busy.
-    assert min(processor_time(giblet) for _ in range(3)) < 0.5 * max(
-        1.0, min(processor_time(peer) for _ in range(3)) / 0.15
-    )
+    allowed = 0.5 * max(1.0, time_of_libraries() / 0.15)
+    assert any(processor_time(giblet) < allowed for _ in range(3))
+
+
+@cache
+def time_of_libraries() -> float:
+    return min(processor_time(["-c", "import numpy, typer, rich.console"]) for _ in range(3))
 
 
 def processor_time(words: list[str]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
 import sys
 import warnings
@@ -255,14 +254,6 @@ def test_the_example_of_the_sheet(scenes, monkeypatch, capsys, one_minilm):
     assert lines[0] == "  noise 0: back to a scene that is on in 100.0% of TRs of 1, 100.0% of TRs of 2"
     assert lines[4].startswith("concatenate: embeddings (1976, 1152)")
     assert lines[5] == lines[0]
-
-
-def test_what_the_page_shows(monkeypatch, capsys, one_minilm):
-    page = (PROJECT / "docs" / "features_text.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    monkeypatch.chdir(PROJECT)
-    exec(block, {})
-    assert capsys.readouterr().out.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", block, flags=re.MULTILINE)
 
 
 def assert_come_back(processor, rows, metadata):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from giblet.cli.options import Codec, Device, Force, Json, Verbose, cores
+from giblet.cli.options import Codec, Device, Force, Json, Verbose
 from giblet.cli.progress import Bar
 from giblet.errors import ParameterError, printable
+from giblet.jobs import cores
 
 if TYPE_CHECKING:
     from rich.table import Table

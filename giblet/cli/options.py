@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -69,8 +68,3 @@ def as_count(text: str | None, option: str) -> int | None:
         return int(text)
     except ValueError:
         raise ParameterError(f"{option} is {text!r}", "give a whole number") from None
-
-
-def cores() -> int:
-    """Return the cores that this process may use, which a scheduler may have limited, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

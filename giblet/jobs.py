@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,7 +60,7 @@ class Ended:
 class Runner(Protocol):
     """Does jobs, such as `in_turn`."""
 
-    def __call__(self, jobs: Sequence[Job], progress: Progress) -> Iterator[Ended]:
+    def __call__(self, jobs: Sequence[Job], progress: Progress) -> Generator[Ended, None, None]:
         """Do jobs.
 
         Parameters
@@ -77,7 +77,7 @@ class Runner(Protocol):
         """
 
 
-def in_turn(jobs: Sequence[Job], progress: Progress) -> Iterator[Ended]:
+def in_turn(jobs: Sequence[Job], progress: Progress) -> Generator[Ended, None, None]:
     """Do jobs in this process, one after another in their order; models are loaded once (see `Runner`)."""
     with keeping():
         for number, job in enumerate(jobs):

@@ -106,14 +106,16 @@ def _connected(scheduler: str) -> Iterator[Any]:
     from distributed import Client
 
     from giblet.cluster.crew import PATIENCE, Crew
+    from giblet.cluster.hosting import quiet_dask
 
-    try:
-        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise ClusterError(
-            "no scheduler answers there", "check the address, and whether dask scheduler runs there", scheduler
-        ) from error
-    try:
-        yield Crew(client)
-    finally:
-        client.close(timeout=2)
+    with quiet_dask():
+        try:
+            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise ClusterError(
+                "no scheduler answers there", "check the address, and whether dask scheduler runs there", scheduler
+            ) from error
+        try:
+            yield Crew(client)
+        finally:
+            client.close(timeout=2)

@@ -7,7 +7,7 @@ import logging
 import queue
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Crew:
                 return str(self.client.dashboard_link)
         return None
 
-    def __call__(self, jobs: Sequence[Job], progress: Progress) -> Iterator[Ended]:
+    def __call__(self, jobs: Sequence[Job], progress: Progress) -> Generator[Ended, None, None]:
         """Do jobs (see `giblet.jobs.Runner`).
 
         Raises

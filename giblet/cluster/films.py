@@ -111,8 +111,10 @@ def _films_of(
     path = Path(place)
     if path.is_dir():
         yield from _films_in(path, path, leave_out)
-    elif not is_several(place):
+    elif os.path.lexists(path):
         yield path, path.parent
+    elif not is_several(place):
+        raise MediaError("there is no such file or folder", "check the name", place)
     else:
         fixed = re.split(_PATTERN, os.fspath(place), maxsplit=1)[0]
         base = Path(fixed.rpartition(os.sep)[0] or (os.sep if fixed.startswith(os.sep) else os.curdir))

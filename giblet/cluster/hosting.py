@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from giblet.cluster.crew import PATIENCE, Crew
@@ -55,6 +56,7 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
 
     # Starting processes, Dask sets variables for them in this one.
     environment = dict(os.environ)
+    others = _workers()
     thread = _Thread()
     clusters: list[SpecCluster] = []
 
@@ -64,7 +66,9 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
             await clusters[0]
 
     client = None
+    quiet = ExitStack()
     try:
+        quiet.enter_context(quiet_dask())
         try:
             thread.wait(thread.submit(begin()), _START)
             client = Client(clusters[0].scheduler_address, timeout=PATIENCE, set_as_default=False)
@@ -76,10 +80,26 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
             ) from error
         yield Crew(client)
     finally:
-        _end(thread, client, clusters)
+        _end(thread, client, clusters, others)
+        quiet.close()
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+@contextmanager
+def quiet_dask() -> Iterator[None]:
+    """Keep what Dask logs of its own life from the users of a library; what it means for them, errors say."""
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name == "distributed"
+               or name.startswith("distributed.")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class _Thread:
@@ -94,6 +114,8 @@ class _Thread:
         if not hasattr(signal, "pthread_sigmask"):
             self._thread.start()
             return
+        # Python's own helper of processes would unblock it, were it not there before.
+        multiprocessing.resource_tracker.ensure_running()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._thread.start()
@@ -119,22 +141,30 @@ class _Thread:
         self._thread.join(GRACE)
 
 
-def _end(thread: _Thread, client: Any, clusters: list[SpecCluster]) -> None:
+def _end(thread: _Thread, client: Any, clusters: list[SpecCluster], others: set[Any]) -> None:
     """End a cluster; who does not end in time is killed."""
-    processes = [child for child in multiprocessing.active_children() if child.name.startswith("Dask Worker")]
     try:
         if client is not None:
             with suppress(Exception):
                 client.close(timeout=GRACE / 2)
-        if clusters:
+            # Of a cluster that is not complete there is nothing to be ended in peace.
             with suppress(Exception):
                 thread.wait(thread.submit(_close(clusters[0])), GRACE * 1.5)
     finally:
-        for process in processes:
-            with suppress(Exception):
-                process.kill()
+        for cluster in clusters:
+            # Else Dask tries again when Python ends, and waits for what is gone.
+            cluster.shutdown_on_close = False
         with suppress(Exception):
             thread.stop()
+        left = _workers() - others
+        for process in left:
+            process.kill()
+        for process in left:
+            process.join(GRACE / 2)
+
+
+def _workers() -> set[Any]:
+    return {child for child in multiprocessing.active_children() if child.name.startswith("Dask Worker")}
 
 
 async def _close(cluster: SpecCluster) -> None:

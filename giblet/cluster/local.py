@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from giblet.cluster.crew import Crew
@@ -66,7 +65,7 @@ def _cluster(workers: int) -> LocalCluster:
             # Work in blocks has flat memory; a fixed share of it would stop one film that the machine has room for.
             memory_limit=0,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             asynchronous=True,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from giblet.jobs import Ended, Job, Runner, in_turn, sendable
 from giblet.media.probe import probe
 from giblet.progress import SILENT, Progress, stage
 from giblet.store import is_store
+from giblet.store.partial import sweep_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ def extract_many(
     workers: int | None = None,
     scheduler: str | None = None,
     queue: str | os.PathLike[str] | None = None,
-    run: Runner | None = None,
+    run: AbstractContextManager[Runner] | None = None,
     progress: Progress = SILENT,
     each: Callable[[FilmOutcome], None] | None = None,
     **settings: Any,
@@ -114,9 +115,9 @@ def extract_many(
         Address of a Dask scheduler.
     queue : str or os.PathLike, optional
         YAML file that describes jobs of a cluster's queue (see `giblet.cluster.jobqueue`).
-    run : giblet.jobs.Runner, optional
-        Workers that were begun before (see `giblet.cluster.crew`). Without any of these, this process does the films
-        one after another.
+    run : context manager of giblet.jobs.Runner, optional
+        Other workers, as `giblet.cluster.crew` returns them. Without any of these, this process does the films one
+        after another.
     progress : Progress
         Told of the films, and of each one under way.
     each : callable, optional
@@ -145,20 +146,28 @@ def extract_many(
     films = find_films([paths] if isinstance(paths, (str, os.PathLike)) else paths, output)
     settings = _checked(settings)
     elsewhere = client is not None or workers is not None or scheduler is not None or queue is not None
-    context = crew(workers, scheduler, queue, client) if elsewhere else nullcontext(run or in_turn)
+    here: Runner = in_turn
+    context = crew(workers, scheduler, queue, client) if elsewhere else run or nullcontext(here)
     outcomes: dict[int, FilmOutcome] = {}
-    with context as runner:
-        lengths = [0.0] * len(films) if runner is in_turn else _lengths(films, progress)
-        jobs = [_job(film, output, length, settings) for film, length in zip(films, lengths, strict=True)]
-        counted = f"{len(films)} film{'' if len(films) == 1 else 's'}"
-        # Where nothing is known of lengths, films count alike.
-        with stage(progress, counted, sum(lengths) or len(films)), closing(runner(jobs, progress.beside())) as ends:  # type: ignore[type-var]
-            for ended in ends:
-                film = films[ended.number]
-                outcomes[ended.number] = one = _outcome(film, output / film.name, ended)
-                progress.advance(lengths[ended.number] if any(lengths) else 1)
-                if each is not None:
-                    each(one)
+    try:
+        with context as runner:
+            # In this process films go in the order in which they were named, and count alike.
+            lengths = [1.0] * len(films) if runner is in_turn else _lengths(films, progress)
+            jobs = [_job(film, output, length, settings) for film, length in zip(films, lengths, strict=True)]
+            with (
+                stage(progress, f"{len(films)} film{'' if len(films) == 1 else 's'}", sum(lengths)),
+                closing(runner(jobs, progress.beside())) as ends,
+            ):
+                for ended in ends:
+                    film = films[ended.number]
+                    outcomes[ended.number] = one = _outcome(film, output / film.name, ended)
+                    progress.advance(lengths[ended.number])
+                    if each is not None:
+                        each(one)
+    finally:
+        # What workers left that were killed.
+        for folder in {(output / film.name).parent for film in films}:
+            sweep_folder(folder)
     return StudyResult(tuple(outcomes[number] for number in range(len(films))))
 
 

@@ -14,7 +14,7 @@ from giblet.errors import ClusterError, MissingExtraError, ParameterError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from giblet.cluster.crew import Crew
+    from giblet.cluster.running import Crew
 
 
 def check_cluster(workers: int | None, scheduler: str | None, queue: str | os.PathLike[str] | None) -> bool:
@@ -87,7 +87,7 @@ def crew(
     """
     check_cluster(workers, scheduler, queue)
     if client is not None:
-        from giblet.cluster.crew import Crew
+        from giblet.cluster.running import Crew
 
         return nullcontext(Crew(client))
     if scheduler is not None:
@@ -105,7 +105,7 @@ def crew(
 def _connected(scheduler: str) -> Iterator[Any]:
     from distributed import Client
 
-    from giblet.cluster.crew import PATIENCE, Crew
+    from giblet.cluster.running import PATIENCE, Crew
     from giblet.cluster.hosting import quiet_dask
 
     with quiet_dask():

@@ -171,7 +171,7 @@ def _digest(path: Path) -> str:
 
 
 def _clashing(names: Sequence[PurePath]) -> set[int]:
-    """Return which names are equal to another, or lie inside it, on any file system."""
+    """Return which names are equal to another, or a folder above it, on any file system."""
     # Some file systems tell neither capitals nor ways to write an accent apart.
     folded = [tuple(unicodedata.normalize("NFKC", part).casefold() for part in name.parts) for name in names]
     order = sorted(range(len(names)), key=folded.__getitem__)
@@ -181,6 +181,6 @@ def _clashing(names: Sequence[PurePath]) -> set[int]:
         while outer and folded[outer[-1]] != folded[number][: len(folded[outer[-1]])]:
             outer.pop()
         if outer:
-            clashing |= {outer[-1], number}
+            clashing |= {outer[-1], number} if folded[outer[-1]] == folded[number] else {outer[-1]}
         outer.append(number)
     return clashing

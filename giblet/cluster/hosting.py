@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from giblet.cluster.crew import PATIENCE, Crew
+from giblet.cluster.running import PATIENCE, Crew
 from giblet.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -21,17 +22,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRIES = 2
-"""How often a job is begun again whose worker vanished."""
 GRACE = 2.0
 """Seconds that workers have to end what they do, and then the whole cluster to end."""
 # Seconds between two looks whether something has come about, so that Ctrl-C is heard.
 _LOOK = 0.1
 _START = 120.0
+_SETTINGS = {
+    # Jobs whose worker vanished are begun again by the crew, which knows how often.
+    "distributed.scheduler.allowed-failures": 0,
+    # On a busy machine it takes a worker long to come back.
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+}
 
 
 @contextmanager
-def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
+def hosted(
+    make: Callable[[], SpecCluster], what: str, config: dict[str, Any] | None = None, alone: float = math.inf
+) -> Iterator[Crew]:
     """Begin a cluster, and end it with the ``with`` block, however that is left.
 
     Parameters
@@ -40,6 +47,10 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
         Returns a cluster made with ``asynchronous=True``, not begun; called in the thread where it will live.
     what : str
         What could not be had, for the message.
+    config : dict, optional
+        Of Dask, as long as it lasts.
+    alone : float, optional
+        Seconds without any worker that are borne; default any number of them.
 
     Yields
     ------
@@ -61,14 +72,14 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
     clusters: list[SpecCluster] = []
 
     async def begin() -> None:
-        with dask.config.set({"distributed.scheduler.allowed-failures": RETRIES}):
-            clusters.append(make())
-            await clusters[0]
+        clusters.append(make())
+        await clusters[0]
 
     client = None
-    quiet = ExitStack()
+    settings = ExitStack()
     try:
-        quiet.enter_context(quiet_dask())
+        settings.enter_context(quiet_dask())
+        settings.enter_context(dask.config.set(_SETTINGS | (config or {})))
         try:
             thread.wait(thread.submit(begin()), _START)
             client = Client(clusters[0].scheduler_address, timeout=PATIENCE, set_as_default=False)
@@ -78,10 +89,10 @@ def hosted(make: Callable[[], SpecCluster], what: str) -> Iterator[Crew]:
             raise ClusterError(
                 f"{what} cannot be had ({type(error).__name__}: {said})", "see docs/cluster.md for what it takes"
             ) from error
-        yield Crew(client)
+        yield Crew(client, alone)
     finally:
         _end(thread, client, clusters, others)
-        quiet.close()
+        settings.close()
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from giblet.cluster.crew import Crew
+from giblet.cluster.running import Crew
 from giblet.cluster.hosting import hosted
 from giblet.cluster.local import THREAD_VARIABLES
 from giblet.data.layouts.yaml_file import read_yaml

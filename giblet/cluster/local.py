@@ -6,7 +6,7 @@ import logging
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from giblet.cluster.crew import Crew
+from giblet.cluster.running import Crew
 from giblet.cluster.hosting import hosted
 from giblet.errors import ParameterError
 from giblet.jobs import cores
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", THREADS)
 """Variables that say how many threads a library starts; OMP_NUM_THREADS counts for torch, too."""
+
+ALONE = 120.0
+"""Seconds without any worker, after which it is certain that none comes back."""
 
 
 def local_crew(workers: int) -> AbstractContextManager[Crew]:
@@ -43,7 +46,13 @@ def local_crew(workers: int) -> AbstractContextManager[Crew]:
     """
     if workers < 1:
         raise ParameterError(f"{workers} workers are asked for", "ask for 1 or more")
-    return hosted(lambda: _cluster(workers), "workers on this machine")
+    import dask
+    import distributed  # noqa: F401 - brings the settings that are changed here
+
+    setting = "distributed.nanny.pre-spawn-environ"
+    threads = dict.fromkeys(THREAD_VARIABLES, threads_each(cores(), workers))
+    config = {setting: dask.config.get(setting) | threads}
+    return hosted(lambda: _cluster(workers), "workers on this machine", config, ALONE)
 
 
 def threads_each(n_cores: int, workers: int) -> int:
@@ -52,20 +61,16 @@ def threads_each(n_cores: int, workers: int) -> int:
 
 
 def _cluster(workers: int) -> LocalCluster:
-    import dask
     from distributed import LocalCluster
 
-    threads = dict.fromkeys(THREAD_VARIABLES, threads_each(cores(), workers))
-    before = dask.config.get("distributed.nanny.pre-spawn-environ")
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": before | threads}):
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            # Work in blocks has flat memory; a fixed share of it would stop one film that the machine has room for.
-            memory_limit=0,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            asynchronous=True,
-        )
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        # Work in blocks has flat memory; a fixed share of it would stop one film that the machine has room for.
+        memory_limit=0,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+        asynchronous=True,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 from distributed import get_worker
@@ -15,6 +16,7 @@ TOPIC = "giblet"
 """Under which workers tell how far they are."""
 # Seconds between two messages of one job.
 _RARELY = 0.5
+_MOMENT = 0.3
 _AT_WORK = {Status.running, Status.paused, Status.closing_gracefully}
 
 
@@ -39,12 +41,19 @@ def run(number: int, job: Job, study: str) -> Ended:
     Ended
         How it ended, with an error that can be sent.
     """
+    _be_known()
     keep()
     try:
         ended = do(number, job, Telling(number, study))
     except UnwantedError:
         return Ended(number)
     return Ended(number, ended.value, sendable(ended.error, job.name), ended.seconds)
+
+
+@cache
+def _be_known() -> None:
+    """Give a new process the moment in which its nanny hears of it; one that died before would not be replaced."""
+    time.sleep(_MOMENT)
 
 
 class Telling:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import queue
 import secrets
 import time
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds in which a scheduler must answer."""
+RETRIES = 2
+"""How often a job is begun again whose worker vanished."""
 # Seconds between two looks at the workers, and at the scheduler.
 _LOOK = 2.0
 _KEPT = "run the same again, and what is done is taken as it is"
@@ -35,10 +39,13 @@ class Crew:
     ----------
     client : distributed.Client
         Connected to the cluster's scheduler.
+    alone : float, optional
+        Seconds without any worker that are borne; default any number of them, for a queue may be long.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, alone: float = math.inf) -> None:
         self.client = client
+        self._alone = alone
         self._address = str(client.scheduler.address)
 
     @property
@@ -55,7 +62,7 @@ class Crew:
         Raises
         ------
         ClusterError
-            If the scheduler is gone, or does not answer.
+            If the scheduler is gone, or does not answer, or no worker comes back.
         """
         study = secrets.token_hex(8)
         events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -73,14 +80,16 @@ class Crew:
 
         self.client.subscribe_topic(TOPIC, told)
         numbers: dict[str, int] = {}
-        slots, looked = self._slots(), time.monotonic()
+        vanished: Counter[int] = Counter()
+        slots = self._slots()
+        looked = seen = time.monotonic()
         if not slots:
             log.warning("no worker has come to %s yet; waiting for one", self._address)
         try:
             while waiting or futures:
                 while waiting and len(futures) < slots:
                     _, number = heapq.heappop(waiting)
-                    key = f"giblet-{study}-{number}"
+                    key = f"giblet-{study}-{number}-{vanished[number]}"
                     future = self.client.submit(run, number, jobs[number], study, key=key, pure=False)
                     futures[number], numbers[key] = future, number
                     future.add_done_callback(ended)
@@ -92,12 +101,23 @@ class Crew:
                     shown.tell(what)
                 elif kind == "ended":
                     number = numbers.pop(what.key)
-                    one = self._outcome(number, what, jobs[number])
                     del futures[number]
                     shown.end(number)
-                    yield one
+                    one = self._outcome(number, what, jobs[number])
+                    if one is not None:
+                        yield one
+                    elif vanished[number] < RETRIES:
+                        vanished[number] += 1
+                        heapq.heappush(waiting, (-jobs[number].weight, number))
+                    else:
+                        yield Ended(number, error=_given_up(jobs[number]))
+                    # Who vanished takes no more jobs.
+                    looked = -math.inf if one is None else looked
                 if time.monotonic() - looked > _LOOK:
                     slots, looked = self._slots(), time.monotonic()
+                    seen = looked if slots else seen
+                    if looked - seen > self._alone:
+                        raise ClusterError("all workers vanished, and none comes back", _KEPT)
         finally:
             # The scheduler takes back what nobody waits for, and the workers notice.
             for future in futures.values():
@@ -117,22 +137,16 @@ class Crew:
             raise self._gone() from error
         return sum(threads.values())
 
-    def _outcome(self, number: int, future: Future, job: Job) -> Ended:
+    def _outcome(self, number: int, future: Future, job: Job) -> Ended | None:
+        """Return how a job ended, or None if its worker vanished."""
         from distributed.scheduler import KilledWorker
 
         if future.status == "cancelled":
             raise self._gone()
         try:
             ended: Ended = future.result(timeout=PATIENCE)
-        except KilledWorker as killed:
-            return Ended(
-                number,
-                error=ClusterError(
-                    f"{killed.allowed_failures + 1} workers vanished one after another while they were at it",
-                    "look for want of memory in the system's log; fewer workers leave each of them more",
-                    job.name,
-                ),
-            )
+        except KilledWorker:
+            return None
         except Exception as error:  # What a worker cannot even begin, such as for want of giblet, has any type.
             if self.client.status != "running":
                 raise self._gone() from error
@@ -149,6 +163,14 @@ class Crew:
 
     def _gone(self) -> ClusterError:
         return ClusterError(f"the scheduler {printable(self._address)} is gone, or does not answer", _KEPT)
+
+
+def _given_up(job: Job) -> ClusterError:
+    return ClusterError(
+        f"{RETRIES + 1} workers vanished one after another while they were at it",
+        "look for want of memory in the system's log; fewer workers leave each of them more",
+        job.name,
+    )
 
 
 class _Shown:

@@ -105,8 +105,8 @@ def crew(
 def _connected(scheduler: str) -> Iterator[Any]:
     from distributed import Client
 
-    from giblet.cluster.running import PATIENCE, Crew
     from giblet.cluster.hosting import quiet_dask
+    from giblet.cluster.running import PATIENCE, Crew
 
     with quiet_dask():
         try:

@@ -39,9 +39,7 @@ def is_several(place: str | os.PathLike[str]) -> bool:
     return path.is_dir() or (not os.path.lexists(path) and _PATTERN.search(os.fspath(path)) is not None)
 
 
-def find_films(
-    places: Iterable[str | os.PathLike[str]], leave_out: str | os.PathLike[str] | None = None
-) -> list[Film]:
+def find_films(places: Iterable[str | os.PathLike[str]], leave_out: str | os.PathLike[str] | None = None) -> list[Film]:
     """List films, and name a store for each.
 
     A store is named after the path of its film within the folder that was given, or within the fixed part of the
@@ -68,10 +66,10 @@ def find_films(
     ParameterError
         If no place is given, or films cannot be told apart.
     """
-    found: dict[str, tuple[Path, Path]] = {}
+    found: dict[Path, tuple[Path, Path]] = {}
     for place in places:
         for path, base in _films_of(place, leave_out):
-            found.setdefault(os.path.abspath(path), (path, base))
+            found.setdefault(_whole(path), (path, base))
     if not found:
         raise ParameterError("no film is named", "name films, folders or patterns")
     names = _names([(path, base) for path, base in found.values()])
@@ -104,9 +102,7 @@ def place_in(output: Path, name: PurePath) -> Path:
     return place
 
 
-def _films_of(
-    place: str | os.PathLike[str], leave_out: str | os.PathLike[str] | None
-) -> Iterator[tuple[Path, Path]]:
+def _films_of(place: str | os.PathLike[str], leave_out: str | os.PathLike[str] | None) -> Iterator[tuple[Path, Path]]:
     """Yield the films that a place stands for, each with the folder that its name counts from."""
     path = Path(place)
     if path.is_dir():
@@ -118,7 +114,7 @@ def _films_of(
     else:
         fixed = re.split(_PATTERN, os.fspath(place), maxsplit=1)[0]
         base = Path(fixed.rpartition(os.sep)[0] or (os.sep if fixed.startswith(os.sep) else os.curdir))
-        matches = [Path(match) for match in sorted(glob.glob(os.fspath(place), recursive=True))]
+        matches = [Path(match) for match in sorted(glob.glob(os.fspath(place), recursive=True))]  # noqa: PTH207 - may begin anywhere
         # With ** a folder is there beside all that lies in it.
         chosen = [match for match in matches if not match.is_dir()]
         folders = [match for match in matches if match.is_dir() and not any(match in file.parents for file in chosen)]
@@ -139,12 +135,12 @@ def _films_in(folder: Path, base: Path, leave_out: str | os.PathLike[str] | None
 
 
 def _names(films: Sequence[tuple[Path, Path]]) -> list[PurePath]:
-    common = Path(os.path.commonpath([os.path.abspath(path.parent) for path, _ in films]))
+    common = Path(os.path.commonpath([_whole(path).parent for path, _ in films]))
     ways: tuple[Callable[[Path, Path], PurePath], ...] = (
         lambda path, base: _bare(path.relative_to(base)),
         lambda path, base: path.relative_to(base),
-        lambda path, _: _bare(Path(os.path.abspath(path)).relative_to(common)),
-        lambda path, _: Path(os.path.abspath(path)).relative_to(common),
+        lambda path, _: _bare(_whole(path).relative_to(common)),
+        lambda path, _: _whole(path).relative_to(common),
         lambda path, _: PurePath(f"{path.name}-{_digest(path)}"),
     )
     chosen = [0] * len(films)
@@ -161,13 +157,18 @@ def _names(films: Sequence[tuple[Path, Path]]) -> list[PurePath]:
             chosen[number] = min(chosen[number] + 1, len(ways) - 1)
 
 
+def _whole(path: Path) -> Path:
+    """Return the one name of a file; a link to a film is a film of its own, one to a folder is not."""
+    return path.parent.resolve() / path.name
+
+
 def _bare(path: PurePath) -> PurePath:
     # "...mp4" without its ending would be the folder above.
     return path if path.stem.strip(".") == "" else path.with_name(path.stem)
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:12]
+    return hashlib.sha256(os.fsencode(_whole(path))).hexdigest()[:12]
 
 
 def _clashing(names: Sequence[PurePath]) -> set[int]:

@@ -101,8 +101,11 @@ def hosted(
 @contextmanager
 def quiet_dask() -> Iterator[None]:
     """Keep what Dask logs of its own life from the users of a library; what it means for them, errors say."""
-    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name == "distributed"
-               or name.startswith("distributed.")]
+    loggers = [
+        logging.getLogger(name)
+        for name in list(logging.root.manager.loggerDict)
+        if name == "distributed" or name.startswith("distributed.")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

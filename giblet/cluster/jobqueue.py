@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 import re
 import shlex
 from contextlib import AbstractContextManager
@@ -12,9 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from giblet.cluster.running import Crew
 from giblet.cluster.hosting import hosted
 from giblet.cluster.local import THREAD_VARIABLES
+from giblet.cluster.running import Crew
 from giblet.data.layouts.yaml_file import read_yaml
 from giblet.errors import ClusterError, StudyError
 
@@ -213,7 +212,7 @@ def make_cluster(queue: Queue, **options: Any) -> JobQueueCluster:
         python=None if queue.python is None else shlex.quote(queue.python),
         interface=queue.interface,
         local_directory=queue.scratch,
-        log_directory=None if queue.logs is None else os.path.abspath(queue.logs),
+        log_directory=None if queue.logs is None else str(Path(queue.logs).absolute()),
         silence_logs=logging.CRITICAL,
         **own,
         **({"asynchronous": True} | options),

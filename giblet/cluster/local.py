@@ -6,8 +6,8 @@ import logging
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from giblet.cluster.running import Crew
 from giblet.cluster.hosting import hosted
+from giblet.cluster.running import Crew
 from giblet.errors import ParameterError
 from giblet.jobs import cores
 from giblet.media.containers import THREADS

@@ -199,12 +199,12 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     bandwidth, _ = check_settings(asked["features"], request, asked["codec"], asked["bandwidth"], asked["device"])
     settings = settings | {"bandwidth": bandwidth}
     if isinstance(asked["codec"], (str, os.PathLike)) and Path(asked["codec"]).is_dir():
-        settings["codec"] = os.path.abspath(asked["codec"])
+        settings["codec"] = str(Path(asked["codec"]).absolute())
     if not isinstance(asked["features"], str):
         settings["features"] = tuple(asked["features"])
     written = asked["annotations"]
     files: Sequence[Any] = [written] if isinstance(written, (str, os.PathLike)) else list(written)
-    return settings | {"annotations": tuple(os.path.abspath(file) for file in files)}
+    return settings | {"annotations": tuple(str(Path(file).absolute()) for file in files)}
 
 
 def _lengths(films: Sequence[Film], progress: Progress) -> list[float]:
@@ -223,7 +223,7 @@ def _lengths(films: Sequence[Film], progress: Progress) -> list[float]:
 
 
 def _job(film: Film, output: Path, length: float, settings: dict[str, Any]) -> Job:
-    arguments = (os.path.abspath(film.path), os.path.abspath(output), film.name, settings)
+    arguments = (str(film.path.absolute()), str(output.absolute()), film.name, settings)
     return Job(str(film.name), extract_film, arguments, length)
 
 
@@ -236,6 +236,6 @@ def _outcome(film: Film, store: Path, ended: Ended) -> FilmOutcome:
     error = sendable(ended.error, str(film.name))
     if error is None:
         return FilmOutcome(str(film.path), str(store), HIT if ended.value else DONE, "", ended.seconds)
-    about = error.path not in (None, os.path.abspath(film.path), str(film.name))
+    about = error.path not in (None, str(film.path.absolute()), str(film.name))
     reason = f"{printable(str(error.path))}: " if about else ""
     return FilmOutcome(str(film.path), str(store), FAILED, f"{reason}{error.problem}; {error.remedy}", ended.seconds)

@@ -74,6 +74,8 @@ def hosted(
     async def begin() -> None:
         clusters.append(make())
         await clusters[0]
+        # What could not even be put into a queue says so here only.
+        await asyncio.gather(*clusters[0].workers.values())
 
     client = None
     settings = ExitStack()

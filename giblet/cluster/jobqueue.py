@@ -199,7 +199,6 @@ def make_cluster(queue: Queue, **options: Any) -> JobQueueCluster:
         if queue.parallel_environment is not None:
             directives.insert(0, f"-pe {queue.parallel_environment} {queue.cores}")
     return made[queue.system](
-        n_workers=queue.jobs * queue.workers_per_job,
         # Dask's threads are films at once, not what a film may use.
         cores=queue.workers_per_job,
         processes=queue.workers_per_job,
@@ -213,7 +212,8 @@ def make_cluster(queue: Queue, **options: Any) -> JobQueueCluster:
         interface=queue.interface,
         local_directory=queue.scratch,
         log_directory=None if queue.logs is None else str(Path(queue.logs).absolute()),
+        scheduler_options={"dashboard_address": "127.0.0.1:0"},
         silence_logs=logging.CRITICAL,
         **own,
-        **({"asynchronous": True} | options),
+        **({"n_workers": queue.jobs * queue.workers_per_job, "asynchronous": True} | options),
     )

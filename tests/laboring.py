@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
 
 from giblet.errors import MediaError
+from giblet.jobs import do
 from giblet.kept import kept
 from giblet.media.containers import THREADS, open_media
+
+
+def backwards(jobs, progress):
+    """Do jobs as workers elsewhere would: what they take and return is sent, and the last comes first."""
+    for number, job in reversed(list(enumerate(jobs))):
+        yield pickle.loads(pickle.dumps(do(number, pickle.loads(pickle.dumps(job)), progress)))
 
 
 def double(number, progress):

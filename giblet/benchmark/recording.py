@@ -58,7 +58,7 @@ class Elsewhere:
 
 def here(
     paths: Sequence[Path], codec: Codec, methods: Sequence[Method], segment: float, listen: float, pool: ScorePool,
-    jobs: int, parts: Parts, progress: Progress,
+    jobs: int, workshop: Parts, progress: Progress,
 ) -> Iterator[Measured | MediaError]:  # fmt: skip
     """Yield what was measured of each file, or why it cannot be."""
     for number, path in enumerate(paths, 1):
@@ -67,17 +67,17 @@ def here(
             with AudioReader(path) as reader:
                 hint = reader.duration_hint
             with stage(progress, name, None if hint is None else hint * (len(methods) + 1)):
-                yield _one(path, codec, methods, segment, listen, pool, jobs, parts, progress)
+                yield _one(path, codec, methods, segment, listen, pool, jobs, workshop, progress)
         except MediaError as error:
             yield error
 
 
 def side_by_side(
     paths: Sequence[Path], elsewhere: Elsewhere, methods: Sequence[Method], segment: float, listen: float,
-    parts: Parts, progress: Progress,
+    workshop: Parts, progress: Progress,
 ) -> list[Measured | MediaError | ClusterError]:  # fmt: skip
     """Return what others measured of each file, or why it cannot be."""
-    settings = (elsewhere.spec, elsewhere.device, tuple(methods), segment, listen, parts.folder)
+    settings = (elsewhere.spec, elsewhere.device, tuple(methods), segment, listen, workshop.folder)
     work = [Job(path.name, measure_recording, (path.absolute(), *settings), path.stat().st_size) for path in paths]
     found: dict[int, Measured | MediaError | ClusterError] = {}
     with stage(progress, f"{len(paths)} recordings", len(paths)):
@@ -107,7 +107,7 @@ def _one(
     listen: float,
     pool: ScorePool,
     jobs: int,
-    parts: Parts,
+    workshop: Parts,
     progress: Progress,
 ) -> Measured:
     """Measure one file by all methods, but for what was measured before."""
@@ -125,28 +125,30 @@ def _one(
         for method in methods
     ]
     sounds = (LISTEN,) if listen else ()
-    parts = [None if (noted := parts.load(key, *sounds)) is None else Part.from_dict(noted) for key in keys]
+    parts = [None if (noted := workshop.load(key, *sounds)) is None else Part.from_dict(noted) for key in keys]
     spooled = () if all(parts) else (SOUND, CODES)
-    noted = parts.load(source_key, *sounds, *spooled)
+    noted = workshop.load(source_key, *sounds, *spooled)
     if noted is None:
-        source = read_source(path, codec, largest, parts, source_key, listen, progress)
+        source = read_source(path, codec, largest, workshop, source_key, listen, progress)
     else:
         source = Source.from_dict(noted)
         progress.advance(source.n_samples / rate)
     for i, (method, key) in enumerate(zip(methods, keys, strict=True)):
         if parts[i] is None:
             parts[i] = measure(
-                _rebuilding(method, path, codec, source, source_key, parts), samples_of(parts, source_key), rate,
-                segment, listen, pool, jobs, parts, key, progress,
+                _rebuilding(method, path, codec, source, source_key, workshop), samples_of(workshop, source_key), rate,
+                segment, listen, pool, jobs, workshop, key, progress,
             )  # fmt: skip
         else:
             progress.advance(source.n_samples / rate)
-    parts.drop(source_key, SOUND, CODES)
+    workshop.drop(source_key, SOUND, CODES)
     return Measured(path, digest, source, tuple(filter(None, parts)), tuple(keys), source_key)
 
 
-def _rebuilding(method: Method, path: Path, codec: Codec, source: Source, source_key: str, parts: Parts) -> Rebuilding:
+def _rebuilding(
+    method: Method, path: Path, codec: Codec, source: Source, source_key: str, workshop: Parts
+) -> Rebuilding:
     if method.n_codebooks is None:
         return FromMel(path, MEL, codec.layout.sample_rate, source.n_samples)
-    codes = codes_of(parts, source_key, source, codec, method.n_codebooks)
+    codes = codes_of(workshop, source_key, source, codec, method.n_codebooks)
     return FromCodes(codec, codes, source.encode_seconds)

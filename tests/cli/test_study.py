@@ -82,10 +82,10 @@ def test_one_film_and_several_by_name_are_as_before(giblet, films, tmp_path):
 
 @pytest.fixture
 def long_films(tmp_path):
-    noise = (np.random.default_rng(0).standard_normal(8000 * 3600) * 0.1).astype(np.float32)
+    minute = (np.random.default_rng(0).standard_normal(8000 * 60) * 0.1).astype(np.float32)
     (tmp_path / "long").mkdir()
-    soundfile.write(tmp_path / "long" / "hour.wav", noise, 8000)
-    soundfile.write(tmp_path / "long" / "short.wav", noise[:8000], 8000)
+    soundfile.write(tmp_path / "long" / "hour.wav", np.tile(minute, 60), 8000)
+    soundfile.write(tmp_path / "long" / "short.wav", minute[:24000], 8000)
     return tmp_path / "long"
 
 

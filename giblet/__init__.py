@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from giblet.cluster import extract_many
     from giblet.data import AudioProcessor, extract, open_store
 
 __version__ = "0.1.0"
-__all__ = ["AudioProcessor", "__version__", "extract", "open_store"]
+__all__ = ["AudioProcessor", "__version__", "extract", "extract_many", "open_store"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         import giblet.data
 
         return getattr(giblet.data, name)
+    if name == "extract_many":
+        import giblet.cluster
+
+        return giblet.cluster.extract_many
     raise AttributeError(f"module 'giblet' has no attribute {name!r}")

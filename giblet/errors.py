@@ -105,6 +105,10 @@ class ListeningError(GibletError):
     """Answers of a listening test are damaged, or do not belong together."""
 
 
+class ClusterError(GibletError):
+    """Workers in other processes or on other machines cannot be had, or are gone."""
+
+
 class ParameterError(GibletError, ValueError):
     """An argument has a value that cannot be used."""
 

@@ -1,6 +1,7 @@
 """What features hold of films and sounds: coded and made again, measured, and compared between runs."""
 
 from giblet.benchmark.comparison import TOLERANCES, Change, Comparison, compare, tolerances
+from giblet.benchmark.recording import Elsewhere
 from giblet.benchmark.result import (
     BenchmarkFile,
     BenchmarkRun,
@@ -20,6 +21,7 @@ __all__ = [
     "Change",
     "Comparison",
     "Drift",
+    "Elsewhere",
     "Interval",
     "Method",
     "Quality",

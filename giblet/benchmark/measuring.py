@@ -11,7 +11,7 @@ import numpy as np
 
 from giblet.benchmark.rebuilding import Rebuilding
 from giblet.benchmark.sources import LISTEN, Listening
-from giblet.benchmark.work import Workshop
+from giblet.benchmark.work import Parts
 from giblet.metrics import Pair, ScorePool, SegmentScore, json_value
 from giblet.metrics.engine import segment_bounds
 from giblet.progress import Progress
@@ -62,7 +62,7 @@ def measure(
     listen: float,
     pool: ScorePool,
     jobs: int,
-    workshop: Workshop,
+    workshop: Parts,
     key: str,
     progress: Progress,
 ) -> Part:
@@ -82,7 +82,7 @@ def measure(
         Measures.
     jobs : int
         Processes of the pool.
-    workshop : Workshop
+    workshop : Parts
         Keeps the part.
     key : str
         Under which name.

@@ -10,16 +10,14 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import giblet
-from giblet.benchmark.measuring import Part, measure
-from giblet.benchmark.rebuilding import FromCodes, FromMel, Rebuilding
+from giblet.benchmark.recording import MEL, Elsewhere, Measured, here, side_by_side
 from giblet.benchmark.result import (
     RESULTS,
-    SCHEMA,
     SEGMENTS,
     BenchmarkFile,
     BenchmarkRun,
@@ -27,37 +25,19 @@ from giblet.benchmark.result import (
     Quality,
     Skipped,
 )
-from giblet.benchmark.sources import CODES, LISTEN, SOUND, Source, codes_of, read_source, samples_of
 from giblet.benchmark.summary import drift, interval, overall, warnings_about
 from giblet.benchmark.work import Workshop, check_output, write_text
 from giblet.codecs import Codec
 from giblet.codecs.quality import sound_files
-from giblet.data.mel import MelSettings
 from giblet.errors import MediaError, ParameterError
-from giblet.media import AudioReader
 from giblet.metrics import ScorePool, SegmentScore, available_measures
 from giblet.metrics.engine import check_segment
-from giblet.progress import SILENT, Progress, stage
-from giblet.store import content_key, file_digest
+from giblet.progress import SILENT, Progress
 
 log = logging.getLogger(__name__)
 
-# The mel spectrogram that `giblet extract` and `AudioProcessor` make by default.
-MEL = MelSettings()
 # Characters of a file's name in the names of its sounds.
 LONGEST_STEM = 40
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """One file by all methods."""
-
-    path: Path
-    digest: str
-    source: Source
-    parts: tuple[Part, ...]
-    keys: tuple[str, ...]
-    source_key: str
 
 
 def check_settings(segment: float, listen: float, jobs: int) -> None:
@@ -92,6 +72,7 @@ def run_benchmark(
     jobs: int = 1,
     force: bool = False,
     progress: Progress = SILENT,
+    elsewhere: Elsewhere | None = None,
 ) -> BenchmarkRun:
     """Measure what films and sounds keep of themselves as features, and write it into a folder.
 
@@ -121,6 +102,9 @@ def run_benchmark(
         Replace a benchmark that is there.
     progress : Progress
         Told of the seconds done.
+    elsewhere : Elsewhere, optional
+        Who measures the recordings, each with one process; by default this process, one after another. Side by side,
+        the seconds that encoding and decoding take are not those of a machine of its own.
 
     Returns
     -------
@@ -150,18 +134,18 @@ def run_benchmark(
     if mel:
         methods.append(Method("mel", "mel + Griffin-Lim", "mel", None, None))
     paths = sound_files(files)
-    measured: list[_Measured] = []
+    measured: list[Measured] = []
     skipped: list[Skipped] = []
     with Workshop(output, force) as workshop, ScorePool(jobs) as pool:
-        for number, path in enumerate(paths, 1):
-            name = path.name if len(paths) == 1 else f"{path.name} ({number} of {len(paths)})"
-            try:
-                with AudioReader(path) as reader:
-                    hint = reader.duration_hint
-                with stage(progress, name, None if hint is None else hint * (len(methods) + 1)):
-                    measured.append(_one(path, codec, methods, segment, listen, pool, jobs, workshop, progress))
-            except MediaError as error:
-                skipped.append(Skipped(str(path), error.problem))
+        if elsewhere is None:
+            ends = here(paths, codec, methods, segment, listen, pool, jobs, workshop, progress)
+        else:
+            ends = side_by_side(paths, elsewhere, methods, segment, listen, workshop, progress)
+        for path, end in zip(paths, ends, strict=True):
+            if isinstance(end, Measured):
+                measured.append(dataclasses.replace(end, path=path))
+            else:
+                skipped.append(Skipped(str(path), end.problem))
         run = _result(workshop, codec, methods, measured, skipped, segment, listen, jobs)
         run.segments().to_csv(workshop.run / SEGMENTS, index=False, errors="surrogateescape")
         write_text(workshop.run / RESULTS, run.to_json())
@@ -169,66 +153,11 @@ def run_benchmark(
     return dataclasses.replace(run, folder=Path(output))
 
 
-def _one(
-    path: Path,
-    codec: Codec,
-    methods: Sequence[Method],
-    segment: float,
-    listen: float,
-    pool: ScorePool,
-    jobs: int,
-    workshop: Workshop,
-    progress: Progress,
-) -> _Measured:
-    """Measure one file by all methods, but for what was measured before."""
-    digest = file_digest(path)
-    rate = codec.layout.sample_rate
-    largest = max(method.bandwidth for method in methods if method.bandwidth is not None)
-    about = {
-        "schema": SCHEMA, "giblet": giblet.__version__, "file": digest, "codec": codec.fingerprint,
-        "device": str(getattr(codec, "device", "cpu")), "listen": listen,
-    }  # fmt: skip
-    source_key = content_key(**about, bandwidth=largest)
-    about |= {"measures": available_measures(), "segment": segment}
-    keys = [
-        content_key(**about, bandwidth=method.bandwidth, mel=None if method.bandwidth else asdict(MEL))
-        for method in methods
-    ]
-    sounds = (LISTEN,) if listen else ()
-    parts = [None if (noted := workshop.load(key, *sounds)) is None else Part.from_dict(noted) for key in keys]
-    spooled = () if all(parts) else (SOUND, CODES)
-    noted = workshop.load(source_key, *sounds, *spooled)
-    if noted is None:
-        source = read_source(path, codec, largest, workshop, source_key, listen, progress)
-    else:
-        source = Source.from_dict(noted)
-        progress.advance(source.n_samples / rate)
-    for i, (method, key) in enumerate(zip(methods, keys, strict=True)):
-        if parts[i] is None:
-            parts[i] = measure(
-                _rebuilding(method, path, codec, source, source_key, workshop), samples_of(workshop, source_key), rate,
-                segment, listen, pool, jobs, workshop, key, progress,
-            )  # fmt: skip
-        else:
-            progress.advance(source.n_samples / rate)
-    workshop.drop(source_key, SOUND, CODES)
-    return _Measured(path, digest, source, tuple(filter(None, parts)), tuple(keys), source_key)
-
-
-def _rebuilding(
-    method: Method, path: Path, codec: Codec, source: Source, source_key: str, workshop: Workshop
-) -> Rebuilding:
-    if method.n_codebooks is None:
-        return FromMel(path, MEL, codec.layout.sample_rate, source.n_samples)
-    codes = codes_of(workshop, source_key, source, codec, method.n_codebooks)
-    return FromCodes(codec, codes, source.encode_seconds)
-
-
 def _result(
     workshop: Workshop,
     codec: Codec,
     methods: Sequence[Method],
-    measured: Sequence[_Measured],
+    measured: Sequence[Measured],
     skipped: Sequence[Skipped],
     segment: float,
     listen: float,
@@ -287,7 +216,7 @@ def _result(
 def _file(
     workshop: Workshop,
     number: int,
-    one: _Measured,
+    one: Measured,
     methods: Sequence[Method],
     scores: Sequence[Sequence[SegmentScore]],
     measures: Sequence[str],

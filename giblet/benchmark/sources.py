@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from giblet.benchmark.work import Workshop
+from giblet.benchmark.work import Parts
 from giblet.codecs import Codec, Codes, Segment
 from giblet.errors import MediaError
 from giblet.media import AudioReader, SoundWriter
@@ -67,7 +67,7 @@ def read_source(
     path: str | os.PathLike[str],
     codec: Codec,
     bandwidth: float,
-    workshop: Workshop,
+    workshop: Parts,
     key: str,
     listen: float,
     progress: Progress,
@@ -82,7 +82,7 @@ def read_source(
         The codec.
     bandwidth : float
         Kilobits per second; the codes of lower ones are its first codebooks.
-    workshop : Workshop
+    workshop : Parts
         Keeps what is read.
     key : str
         Under which name.
@@ -162,12 +162,12 @@ class Listening:
             self._left -= min(self._left, block.shape[1])
 
 
-def samples_of(workshop: Workshop, key: str) -> np.ndarray:
+def samples_of(workshop: Parts, key: str) -> np.ndarray:
     """Return the mean of a source's channels, float32 (n_samples,), mapped from disk."""
     return np.memmap(workshop.part(key, SOUND), np.float32, "r")
 
 
-def codes_of(workshop: Workshop, key: str, source: Source, codec: Codec, n_codebooks: int) -> Codes:
+def codes_of(workshop: Parts, key: str, source: Source, codec: Codec, n_codebooks: int) -> Codes:
     """Return a source's codes at the bandwidth that has so many codebooks."""
     data = np.load(workshop.part(key, CODES), mmap_mode="r", allow_pickle=False)
     return Codes(np.array(data[:n_codebooks]), source.segments, codec.layout, source.n_samples)

@@ -69,7 +69,46 @@ def check_output(output: str | os.PathLike[str], force: bool) -> None:
         raise StoreError("holds a benchmark already", "choose another folder, or replace it with --force", output)
 
 
-class Workshop:
+class Parts:
+    """What was measured, under content keys; several processes may add to it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where it lies.
+    output : str or os.PathLike
+        Folder of the benchmark, for messages.
+    """
+
+    def __init__(self, folder: Path, output: str | os.PathLike[str]) -> None:
+        self.folder = folder
+        self._output = output
+
+    def part(self, key: str, ending: str) -> Path:
+        """Return where a part lies, or is to lie."""
+        return self.folder / f"{key[:32]}{ending}"
+
+    def load(self, key: str, *endings: str) -> dict[str, Any] | None:
+        """Return what was noted of a part, or None if it, or one of its files with ``endings``, is not there."""
+        if not all(self.part(key, ending).is_file() for ending in endings):
+            return None
+        with suppress(OSError, ValueError):
+            noted = json.loads(self.part(key, ".json").read_text(encoding="utf-8"))
+            return noted if isinstance(noted, dict) else None
+        return None
+
+    def save(self, key: str, noted: dict[str, Any]) -> None:
+        """Note that a part is complete; its files are there already."""
+        with _explained(self._output):
+            write_text(self.part(key, ".json"), json.dumps(noted, allow_nan=False))
+
+    def drop(self, key: str, *endings: str) -> None:
+        """Remove files of a part that are not needed any more."""
+        for ending in endings:
+            self.part(key, ending).unlink(missing_ok=True)
+
+
+class Workshop(Parts):
     """The hidden folder, in a ``with`` statement; parts of an earlier run that was stopped are taken over.
 
     Parameters
@@ -91,7 +130,7 @@ class Workshop:
     """
 
     def __init__(self, output: str | os.PathLike[str], force: bool = False) -> None:
-        self._output = output
+        super().__init__(Path(), output)
         self._target = Path(output).absolute()
         self._force = force
 
@@ -103,12 +142,12 @@ class Workshop:
         check_output(self._output, self._force)
         with _explained(self._output):
             self._folder = left[0] if left else named_afresh(self._target, ENDING)
-            self._parts = self._folder / PARTS
+            self.folder = self._folder / PARTS
             self.run = self._folder / RUN
-            self._parts.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             for other in left[1:]:
                 for part in (other / PARTS).iterdir():
-                    part.replace(self._parts / part.name)
+                    part.replace(self.folder / part.name)
                 shutil.rmtree(other, ignore_errors=True)
             shutil.rmtree(self.run, ignore_errors=True)
             (self.run / SOUNDS).mkdir(parents=True)
@@ -118,31 +157,8 @@ class Workshop:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What was measured before something stopped the run is worth keeping, unless it is worth nothing as it is.
-        if kind is None or issubclass(kind, MediaError) or not any(self._parts.glob("*.json")):
+        if kind is None or issubclass(kind, MediaError) or not any(self.folder.glob("*.json")):
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def part(self, key: str, ending: str) -> Path:
-        """Return where a part lies, or is to lie."""
-        return self._parts / f"{key[:32]}{ending}"
-
-    def load(self, key: str, *endings: str) -> dict[str, Any] | None:
-        """Return what was noted of a part, or None if it, or one of its files with ``endings``, is not there."""
-        if not all(self.part(key, ending).is_file() for ending in endings):
-            return None
-        with suppress(OSError, ValueError):
-            noted = json.loads(self.part(key, ".json").read_text(encoding="utf-8"))
-            return noted if isinstance(noted, dict) else None
-        return None
-
-    def save(self, key: str, noted: dict[str, Any]) -> None:
-        """Note that a part is complete; its files are there already."""
-        with _explained(self._output):
-            write_text(self.part(key, ".json"), json.dumps(noted, allow_nan=False))
-
-    def drop(self, key: str, *endings: str) -> None:
-        """Remove files of a part that are not needed any more."""
-        for ending in endings:
-            self.part(key, ending).unlink(missing_ok=True)
 
     def place_sound(self, key: str, name: str) -> str:
         """Put the sound of a part into the result under ``name``; return its place there."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from giblet.cli.options import Codec, Device, Force, Json, Verbose, cores
+from giblet.cli.options import Codec, Device, Force, Json, Scheduler, Slurm, Verbose, Workers, as_count
 from giblet.cli.progress import Bar
+from giblet.cli.workers import Asked, workers_of
 from giblet.errors import ParameterError, printable
+from giblet.jobs import cores
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,6 +70,9 @@ def command(
     jobs: Annotated[
         int | None, typer.Option(help="Processes that measure; default one per core.", show_default=False)
     ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
     force: Force = False,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -75,7 +80,8 @@ def command(
     """Turn films and sounds into features and back, and measure what is left, segment by segment.
 
     STOI, PESQ, SI-SDR, SNR, spectral distances, drift, bit rate and speed at each bandwidth, with 95 % intervals.
-    Silence is left out and counted, music is marked. A run that was stopped goes on when it is called again.
+    Silence is left out and counted, music is marked. A run that was stopped goes on when it is called again. Workers
+    measure several recordings at once; the speeds are then those of a machine that is shared.
     """
     from giblet.benchmark import BenchmarkRun, compare, tolerances
 
@@ -90,7 +96,8 @@ def command(
     if files:
         from giblet.report import write_report
 
-        run = _measure(files, output, codec, bandwidths, mel, segment, listen, device, jobs, force)
+        asked = as_count(workers, "--workers"), scheduler, slurm
+        run = _measure(files, output, codec, bandwidths, mel, segment, listen, device, jobs, force, asked)
         page = write_report(output, output / "report.html", force=True)
     else:
         run = BenchmarkRun.load(output)
@@ -119,13 +126,16 @@ def _measure(
     device: str,
     jobs: int | None,
     force: bool,
+    asked: Asked,
 ) -> BenchmarkRun:
-    from giblet.benchmark import check_output, check_settings, run_benchmark
+    from giblet.benchmark import Elsewhere, check_output, check_settings, run_benchmark
+    from giblet.cluster import check_cluster
     from giblet.codecs import as_bandwidth, find_codec, load_spec
     from giblet.codecs.loading import check_device
     from giblet.codecs.quality import sound_files
 
     # Whatever can be said about a name or a setting is said before the codec is loaded.
+    several = check_cluster(*asked)
     processes = cores() if jobs is None else jobs
     check_settings(segment, listen, processes)
     check_device(device)
@@ -136,10 +146,11 @@ def _measure(
     for bandwidth in chosen:
         spec.n_codebooks(bandwidth)
     try:
-        with Bar() as bar:
+        with workers_of(asked) as runner, Bar() as bar:
             run = run_benchmark(
                 found, output, load_spec(spec, device), chosen, mel=mel, segment=segment, listen=listen,
-                jobs=processes, force=force, progress=bar,
+                jobs=1 if several else processes, force=force, progress=bar,
+                elsewhere=Elsewhere(runner, spec, device) if several else None,
             )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):
         sys.stderr.write("giblet: what was measured is kept; the same command goes on from there\n")

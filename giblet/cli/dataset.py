@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from giblet.cli.options import Force, Json, Verbose, as_count
+from giblet.cli.options import Force, Json, Scheduler, Slurm, Verbose, Workers, as_count
 from giblet.cli.progress import Bar
+from giblet.cli.workers import workers_of
 from giblet.errors import GibletError, ParameterError, StoreError, printable
 
 if TYPE_CHECKING:
@@ -69,16 +70,25 @@ def build(
     frame_skip: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Every so-manieth picture.", show_default=False)
     ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
     force: Force = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Build the dataset of STUDY, which MultimodalDataset then opens in a moment, without any model."""
+    """Build the dataset of STUDY, which MultimodalDataset then opens in a moment, without any model.
+
+    Workers read several scans at once, and films.
+    """
+    from giblet.cluster import check_cluster
     from giblet.data.layouts import find_study
     from giblet.data.multimodal.settings import asked_settings
 
     asked = _asked(features, tr, hrf, delays, method, codec, bandwidth, max_trs, frame_skip)
-    found = find_study(study)
+    whose = as_count(workers, "--workers"), scheduler, slurm
+    # Workers elsewhere know no relative names.
+    found = find_study(study.absolute() if check_cluster(*whose) else study)
     settings = asked_settings(found, asked)
     found.raise_errors()
     _check_output(output, force)
@@ -86,8 +96,8 @@ def build(
     from giblet.data.multimodal.building import build as build_dataset
     from giblet.data.multimodal.building import cache_of
 
-    with Bar() as bar:
-        prepared = build_dataset(found, settings, output, cache_of(found) / "stores", bar, force=force)
+    with workers_of(whose) as run, Bar() as bar:
+        prepared = build_dataset(found, settings, output, cache_of(found) / "stores", bar, force=force, run=run)
     typer.echo(json.dumps(_document(prepared)) if as_json else f"{printable(str(output))}: {_summary(prepared)}")
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import giblet
-from giblet.cli.options import Device, Force, Json, Verbose, cores
+from giblet.cli.options import Device, Force, Json, Verbose
 from giblet.cli.progress import Bar
 from giblet.errors import ParameterError, printable
+from giblet.jobs import cores
 
 if TYPE_CHECKING:
     from rich.table import Table

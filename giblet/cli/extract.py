@@ -6,24 +6,28 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from giblet.cli.closing import closing_line
-from giblet.cli.options import Bandwidth, Codec, Device, Force, Verbose, as_count
+from giblet.cli.options import Bandwidth, Codec, Device, Force, Scheduler, Slurm, Verbose, Workers, as_count
 from giblet.cli.progress import Bar
 from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError
 
 
 def command(
-    films: Annotated[list[Path], typer.Argument(help="Films or sound files.", show_default=False)],
+    films: Annotated[
+        list[Path],
+        typer.Argument(help="Films or sound files; folders of them, and patterns in quotes.", show_default=False),
+    ],
     output: Annotated[
         Path,
         typer.Option(
             "-o",
             "--output",
-            help="The store. For several films a folder, with a store in it for each: a/talk.mp4 gives OUTPUT/talk.",
+            help="The store. For several films a folder, with a store in it for each: a/talk.mp4 gives OUTPUT/talk, "
+            "and in a folder a that was named OUTPUT/talk, too.",
             show_default=False,
         ),
     ],
@@ -54,38 +58,48 @@ def command(
     partial: Annotated[
         bool, typer.Option("--partial", help="Take what is there of a sound that ends before its film does.")
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one document a line for several films.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Extract features of FILMS into a store: exact in time, in blocks of flat memory.
 
-    One film: the store is OUTPUT itself. Several films: OUTPUT is a folder with one store for each.
+    One film: the store is OUTPUT itself. Several films: OUTPUT is a folder with one store for each. A folder, a pattern
+    or an option for workers makes it a study: one film that fails stops no other, the exit status is 1 then, and the
+    same command does what is missing.
     """
+    from giblet.cli.study import extract_study, is_study
     from giblet.data.checks import check_file, check_settings
     from giblet.data.request import TRRequest
 
+    trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
+    settings: dict[str, Any] = {
+        "tr": tr, "codec": codec, "bandwidth": bandwidth, "features": features, "annotations": annotations or (),
+        "tier": tier, "sheet": sheet, "device": device, "max_trs": trs, "start": start, "audio_track": track,
+        "incomplete": incomplete, "partial": partial, "force": force,
+    }  # fmt: skip
+    asked = as_count(workers, "--workers"), scheduler, slurm
+    if is_study(films, asked):
+        extract_study(films, output, settings, asked, as_json)
+        return
     # Whatever is wrong with the names or is wrong for every film is said once, before any work.
     films = list(dict.fromkeys(films))
     stores = _stores(films, output)
-    trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
     request = TRRequest.asked(tr=tr, start=start, max_trs=trs, incomplete=incomplete, partial=partial)
     if _complain(films, check_file):
         raise typer.Exit(2)
-    kbps, _ = check_settings(features, request, codec, bandwidth, device)
+    settings["bandwidth"], _ = check_settings(features, request, codec, bandwidth, device)
 
     from giblet.data.extraction import extract
 
     def extract_one(film: Path) -> None:
-        store = stores[film]
         with Bar() as bar:
-            done = extract(
-                film, store, tr=tr, codec=codec, bandwidth=kbps, features=features, annotations=annotations or (),
-                tier=tier, sheet=sheet, device=device, max_trs=trs, start=start, audio_track=track,
-                incomplete=incomplete, partial=partial, force=force, progress=bar,
-            )  # fmt: skip
+            done = extract(film, stores[film], **settings, progress=bar)
         if as_json:
-            typer.echo(json.dumps({"store": str(store), "hit": done.hit, **done.provenance}))
+            typer.echo(json.dumps({"store": str(stores[film]), "hit": done.hit, **done.provenance}))
         else:
             typer.echo(closing_line(film, done, bar.speed))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +36,28 @@ Device = Annotated[
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.", show_default=False)]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", metavar="NUMBER", help="Processes of this machine that share the work.", show_default=False
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="A Dask scheduler to do it, such as tcp://10.0.0.1:8786.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Slurm = Annotated[
+    Path | None,
+    typer.Option(
+        "--slurm",
+        metavar="CONFIG.yaml",
+        help="Jobs of a cluster's queue to do it: SLURM, SGE or PBS, as the file says (docs/cluster.md).",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[
     bool,
     typer.Option("-v", "--verbose", help="Show each stage, with the shapes.", callback=_show_stages),
@@ -69,8 +90,3 @@ def as_count(text: str | None, option: str) -> int | None:
         return int(text)
     except ValueError:
         raise ParameterError(f"{option} is {text!r}", "give a whole number") from None
-
-
-def cores() -> int:
-    """Return the cores that this process may use, which a scheduler may have limited, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

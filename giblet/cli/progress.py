@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from giblet.errors import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -48,7 +50,7 @@ class Bar:
     def begin(self, stage: str, total: float | None) -> None:
         """Start a stage, after those that went on beside."""
         self._beside.clear()
-        self._task = self._bar.add_task(stage, total=total, speed=0.0)
+        self._task = self._bar.add_task(printable(stage), total=total, speed=0.0)
         self._began = self._ended = time.perf_counter()
         self._done = 0.0
 
@@ -79,7 +81,8 @@ def _drawing() -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.description}"),
+        # Names of films may hold what rich takes for markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[speed]:>5.0f} × real time"),
         TimeRemainingColumn(),

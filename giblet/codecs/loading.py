@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from giblet.codecs.catalog import DEFAULTS, CodecSpec, find_codec
 from giblet.codecs.weights import TRAINING_BUFFERS
 from giblet.errors import CodecError, ParameterError
+from giblet.kept import kept
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,9 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     device = pick_device(device)
     from giblet.codecs.encodec.codec import EncodecCodec
 
-    return EncodecCodec(load_model(spec), spec, device)
+    return cast(
+        "Codec", kept("codec", spec.folder, (spec.name, device), lambda: EncodecCodec(load_model(spec), spec, device))
+    )
 
 
 def get_codebooks(codec: Any, device: str = "auto") -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import giblet
-from giblet.codecs import Codec, load_codec
+from giblet.codecs import Codec, CodecSpec, load_codec
 from giblet.codecs.weights import file_fingerprint
 from giblet.data.checks import check_settings
 from giblet.data.filling import Filler
@@ -21,6 +21,7 @@ from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
 from giblet.errors import AnnotationError, CodecError, StoreError
 from giblet.features import ask_features
+from giblet.kept import kept
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
@@ -140,7 +141,7 @@ def extract(
         )
     there = not force and is_store(output)
     # Loading a codec takes seconds; the file of its weights tells sooner whether its codes are there already.
-    known = file_fingerprint(spec) if there and spec is not None else None
+    known = _fingerprint(spec) if there and spec is not None else None
     if known is not None and stored_key(output) == content_key(recipe=recipe_key, codec=known):
         return _hit(output)
     loaded: Codec | None = load_codec(codec, device) if plan.codes else None
@@ -176,6 +177,11 @@ def extract(
             "another store was written there meanwhile", "choose another output, or replace it with --force", output
         ) from taken
     return Extraction(output, False, provenance)
+
+
+def _fingerprint(spec: CodecSpec) -> str | None:
+    fingerprint: str | None = kept("fingerprint", spec.folder, (), lambda: file_fingerprint(spec))
+    return fingerprint
 
 
 def _hit(output: Path) -> Extraction:

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 NOT_MEDIA = "is not a film or sound file that can be read"
 NOT_MEDIA_REMEDY = "check that it plays, or convert it with ffmpeg"
 
+THREADS = "GIBLET_THREADS"
+"""Name of the variable that holds the threads of each decoder, for processes that share the cores; all by default."""
+
 # Covers of albums and pictures of chapters are stored as streams of pictures, but nobody watches them as a film.
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 
@@ -61,6 +64,10 @@ def open_media(path: str | os.PathLike[str]) -> InputContainer:
     if container.format.name == "tty" or not (container.streams.audio or container.streams.video):
         container.close()
         raise MediaError(NOT_MEDIA, NOT_MEDIA_REMEDY, path)
+    if THREADS in os.environ:
+        for stream in (*container.streams.audio, *container.streams.video):
+            if stream.codec_context is not None:
+                stream.codec_context.thread_count = int(os.environ[THREADS])
     logger.debug("opened %s: %s, %d streams", path, container.format.name, len(container.streams))
     return container
 

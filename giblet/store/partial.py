@@ -10,6 +10,7 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from giblet.workfolder import check_place, named_afresh, reason, take_abandoned
 logger = logging.getLogger(__name__)
 
 _ENDING = ".partial"
+_NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}-[0-9]+-[0-9]+-[0-9a-f]{8}" + re.escape(_ENDING), re.DOTALL)
 _OWNER, _STORE, _RETIRED = "owner.json", "store", "retired"
 
 
@@ -122,6 +124,13 @@ def sweep(target: Path) -> None:
     """Remove what killed processes left beside ``target``, and put back a store they were replacing."""
     for folder in take_abandoned(target, _ENDING):
         Partial(target, folder).discard()
+
+
+def sweep_folder(folder: Path) -> None:
+    """Do the same for all stores that lie, or were to lie, in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in {match[1] for entry in entries if (match := _NAME.fullmatch(entry.name)) is not None}:
+            sweep(folder / name)
 
 
 def check_output(path: str | os.PathLike[str], force: bool = False) -> None:

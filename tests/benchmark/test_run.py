@@ -7,14 +7,16 @@ import json
 import math
 import sys
 
+import laboring
 import numpy as np
 import pytest
 import soundfile
 from benchmark.speaking import RATE, chords, syllables
 
-from giblet.benchmark import BenchmarkRun, run_benchmark
-from giblet.codecs import decode, encode
+from giblet.benchmark import BenchmarkRun, Elsewhere, run_benchmark
+from giblet.codecs import decode, encode, find_codec
 from giblet.errors import MediaError, ParameterError, StoreError
+from giblet.kept import keeping
 from giblet.media import AudioReader
 from giblet.metrics import MEASURES, Pair, cut, score
 
@@ -167,8 +169,15 @@ def test_without_pesq_the_rest_is_measured(tiny, talk, tmp_path, monkeypatch):
     assert "pesq_wb" not in run.overall[0].measures
 
 
+def abandon(folder):
+    """Make what a run left look as if its process were gone: no process 999999999 can be."""
+    (left,) = folder.glob(".out.*.benchmark")
+    name = left.name.split("-")
+    left.rename(left.with_name("-".join([name[0], "999999999", *name[2:]])))
+
+
 def test_a_run_that_is_stopped_goes_on(tiny, talk, tmp_path, counted, monkeypatch):
-    import giblet.benchmark.run as module
+    import giblet.benchmark.recording as module
 
     def stop_at_mel(*_):
         raise KeyboardInterrupt
@@ -178,10 +187,7 @@ def test_a_run_that_is_stopped_goes_on(tiny, talk, tmp_path, counted, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             run_benchmark([talk], tmp_path / "out", tiny, [1.5, 3], mel=True, segment=2, listen=1)
     assert not (tmp_path / "out").exists()
-    (left,) = tmp_path.glob(".out.*.benchmark")
-    # As if the process were gone: no process 999999999 can be.
-    name = left.name.split("-")
-    left.rename(left.with_name("-".join([name[0], "999999999", *name[2:]])))
+    abandon(tmp_path)
     assert len(counted) == 4
     run = run_benchmark([talk], tmp_path / "out", tiny, [1.5, 3], mel=True, segment=2, listen=1)
     assert len(counted) == 6
@@ -189,6 +195,43 @@ def test_a_run_that_is_stopped_goes_on(tiny, talk, tmp_path, counted, monkeypatc
     assert not list(tmp_path.glob(".out*"))
     fresh = run_benchmark([talk], tmp_path / "other", tiny, [1.5, 3], mel=True, segment=2, listen=1)
     assert [s.stoi for s in fresh.scores] == pytest.approx([s.stoi for s in run.scores], abs=1e-9)
+
+
+def test_recordings_measured_elsewhere_give_the_same(tiny, talk, tmp_path):
+    soundfile.write(tmp_path / "b.wav", syllables(2.1), RATE)
+    (tmp_path / "bad.wav").write_bytes(b"no sound" * 99)
+    files = [talk, tmp_path / "bad.wav", tmp_path / "b.wav"]
+    elsewhere = Elsewhere(laboring.backwards, find_codec("tiny"), "cpu")
+    with keeping():
+        other = run_benchmark(files, tmp_path / "other", tiny, [1.5, 3], listen=1, elsewhere=elsewhere)
+    here = run_benchmark(files, tmp_path / "here", tiny, [1.5, 3], listen=1)
+    # Not a number is not equal to itself.
+    assert repr(other.scores) == repr(here.scores)
+    assert other.skipped == here.skipped
+    assert [(f.file, f.sha256, f.sound) for f in other.files] == [(f.file, f.sha256, f.sound) for f in here.files]
+    for file in here.files:
+        assert (tmp_path / "other" / file.sound).read_bytes() == (tmp_path / "here" / file.sound).read_bytes()
+
+
+def test_what_was_measured_elsewhere_outlives_a_run_that_is_stopped(tiny, talk, tmp_path, counted):
+    soundfile.write(tmp_path / "b.wav", syllables(2.1), RATE)
+    files = [talk, tmp_path / "b.wav"]
+
+    def stopped(jobs, progress):
+        yield next(laboring.backwards(jobs, progress))
+        raise KeyboardInterrupt
+
+    def measure(run):
+        elsewhere = Elsewhere(run, find_codec("tiny"), "cpu")
+        with keeping():
+            return run_benchmark(files, tmp_path / "out", tiny, [3], listen=0, elsewhere=elsewhere)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(stopped)
+    abandon(tmp_path)
+    assert len(measure(laboring.backwards).files) == 2
+    # Each once.
+    assert [duration for _, duration in counted] == pytest.approx([2.1, 3.3], abs=0.01)
 
 
 def test_nothing_is_replaced_unasked(tiny, talk, tmp_path):

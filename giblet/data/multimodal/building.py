@@ -18,8 +18,9 @@ from giblet.data.multimodal.prepared import VERSION, Prepared, Scan, Stimulus, i
 from giblet.data.multimodal.scans import PlacedScan, needs_mask, place_scan, write_scan
 from giblet.data.multimodal.settings import SERVING, DatasetSettings, asked_settings, checked_settings
 from giblet.data.multimodal.stimuli import StimulusFiles, usual_features, write_stimulus
-from giblet.data.study import Study
+from giblet.data.study import RunFiles, Study
 from giblet.errors import ParameterError, StoreError, StudyError
+from giblet.jobs import Job, Runner, in_turn, values
 from giblet.progress import SILENT, Progress, stage
 from giblet.timeline import TRGrid
 from giblet.workfolder import WorkFolder, check_place, reason
@@ -100,6 +101,7 @@ def build(
     progress: Progress = SILENT,
     *,
     force: bool = False,
+    run: Runner = in_turn,
 ) -> Prepared:
     """Build a dataset, complete or not at all.
 
@@ -117,6 +119,8 @@ def build(
         Who watches.
     force : bool
         Whether to replace a dataset that lies there.
+    run : giblet.jobs.Runner
+        Who reads the scans and makes the features of the stimuli, and sees the same files under the same names.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def build(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with WorkFolder(folder) as work:
             made = work.path / "dataset"
-            _fill(study, settings, names, made, stores, progress)
+            _fill(study, settings, names, made, stores, progress, run)
             if force and is_prepared(folder):
                 folder.rename(work.path / "replaced")
             try:
@@ -153,31 +157,38 @@ def build(
 
 
 def _fill(
-    study: Study, settings: DatasetSettings, names: tuple[str, ...], folder: Path, stores: Path, progress: Progress
-) -> None:
+    study: Study, settings: DatasetSettings, names: tuple[str, ...], folder: Path, stores: Path, progress: Progress,
+    run: Runner,
+) -> None:  # fmt: skip
     folder.mkdir()
     scans, notes = [], list(study.notes)
     grids: dict[StimulusFiles, TRGrid] = {}
     notes += [str(problem) for problem in study.problems]
     with stage(progress, f"scans of {study.name}", None):
-        for number, placed in enumerate(placed_scans(study, settings)):
+        for placed, files in _written_scans(study, settings, folder.absolute(), progress, run):
             shown = StimulusFiles.of(placed.files, placed.grid)
             if shown not in grids or grids[shown].n_trs < placed.grid.n_trs:
                 grids[shown] = placed.grid
             stimulus = list(grids).index(shown)
-            files = write_scan(placed, number, folder, settings.normalize_fmri)
-            run = placed.files
+            who = placed.files
             scans.append(
                 Scan(
-                    run.subject, run.run, stimulus, placed.grid.n_trs, placed.first_volume, **files, notes=placed.notes
+                    who.subject, who.run, stimulus, placed.grid.n_trs, placed.first_volume, **files, notes=placed.notes
                 )
             )
     (folder / "stimuli").mkdir()
     stimuli = []
-    for number, (shown, grid) in enumerate(grids.items()):
-        features, valid, found = write_stimulus(
-            shown, grid, names, settings, folder, f"stimuli/{number:04d}", stores, progress
+    jobs = [
+        Job(
+            shown.name,
+            write_stimulus,
+            (shown, grid, names, settings, folder.absolute(), f"stimuli/{number:04d}", stores.absolute()),
+            float(grid.n_trs * grid.tr),
         )
+        for number, (shown, grid) in enumerate(grids.items())
+    ]
+    for (shown, grid), made in zip(grids.items(), values(run, jobs, progress), strict=True):
+        features, valid, found = made
         notes += [note for note in found if note not in notes]
         stimuli.append(Stimulus(shown.name, grid, features, valid))
     defaults = {name: study.settings[name] for name in SERVING if name in study.settings}
@@ -202,6 +213,33 @@ def _reach(settings: DatasetSettings, grid: TRGrid) -> tuple[float, float]:
     if settings.codes_delay is not None:
         reaches.append(support(grid, delays=[settings.codes_delay + max(settings.delays, default=0)]))
     return max(past for past, _ in reaches), max(future for _, future in reaches)
+
+
+def _written_scans(
+    study: Study, settings: DatasetSettings, folder: Path, progress: Progress, run: Runner
+) -> Iterator[tuple[PlacedScan, Mapping[str, str | None]]]:
+    """Yield all scans without their values, which are written, and the names of their files."""
+    mask = shared_voxels(study)
+    jobs = [
+        Job(scan.name, _write_scan, (scan, settings, mask, number, folder)) for number, scan in enumerate(study.runs)
+    ]
+    first: PlacedScan | None = None
+    for placed, files in values(run, jobs, progress):
+        if first is None:
+            first = placed
+        check_targets(first, placed)
+        yield placed, files
+
+
+def _write_scan(
+    scan: RunFiles, settings: DatasetSettings, mask: Any, number: int, folder: Path, progress: Progress
+) -> tuple[PlacedScan, Mapping[str, str | None]]:
+    placed = place_scan(scan, settings, mask)
+    files = write_scan(placed, number, folder, settings.normalize_fmri)
+    courses = placed.courses
+    if courses is not None:
+        courses = replace(courses, values=courses.values[:0], censored=courses.censored[:0])
+    return replace(placed, courses=courses), files
 
 
 def placed_scans(study: Study, settings: DatasetSettings) -> Iterator[PlacedScan]:

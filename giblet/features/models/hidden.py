@@ -14,6 +14,7 @@ from giblet.errors import ModelError
 from giblet.features.models.finding import ModelSpec
 from giblet.features.models.loading import load_model, outline
 from giblet.features.streams import Output
+from giblet.kept import kept
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +124,10 @@ class Encoder:
         import torch
 
         if self._loaded is None:
-            self._loaded = load_model(self._spec, self._device, self._part)
+            self._loaded = kept(
+                "encoder", self._spec.folder, (self._modality, self._device),
+                lambda: load_model(self._spec, self._device, self._part),
+            )  # fmt: skip
         device = self._loaded.device
         given = {name: value.to(device) for name, value in inputs.items() if name in self._accepted}
         try:

@@ -15,6 +15,7 @@ from giblet.features.models.finding import ModelSpec, find_model
 from giblet.features.models.layers import choose_layers
 from giblet.features.models.loading import load_model
 from giblet.features.words import MOMENTS, Words, check_moment
+from giblet.kept import kept
 
 if TYPE_CHECKING:
     from giblet.annotations import Annotations
@@ -163,7 +164,10 @@ class LanguageModel:
 
     def _ready(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            self._loaded = _tokenizer(self.spec), load_model(self.spec, self.device, _encoder)
+            self._loaded = kept(
+                "language model", self.spec.folder, self.device,
+                lambda: (_tokenizer(self.spec), load_model(self.spec, self.device, _encoder)),
+            )  # fmt: skip
             if "input_ids" not in inspect.signature(self._loaded[1].forward).parameters:
                 raise ModelError("takes no text", "name a language model", self.spec.folder)
         return self._loaded

@@ -14,6 +14,7 @@ import numpy as np
 from giblet.codecs.loading import check_device, pick_device, quiet_transformers
 from giblet.errors import MissingExtraError, ModelError
 from giblet.features.models.finding import ModelSpec, find_model, read_spec
+from giblet.kept import kept
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -114,9 +115,13 @@ class SentenceModel:
             device = pick_device(self.device)
             from sentence_transformers import SentenceTransformer
 
+            folder = self.spec.folder
             try:
                 with quiet_transformers():
-                    self._model = SentenceTransformer(str(self.spec.folder), device=device, local_files_only=True)
+                    self._model = kept(
+                        "sentences", folder, device,
+                        lambda: SentenceTransformer(str(folder), device=device, local_files_only=True),
+                    )  # fmt: skip
             except Exception as error:  # Damaged files raise errors of many types.
                 log.debug("loading %s failed", self.spec.name, exc_info=True)
                 raise ModelError(

@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 
+import laboring
 import numpy as np
 import pytest
 from data.fabricated_bids import write_derivative, write_raw
 
-from giblet.data import MultimodalDataset
-from giblet.errors import GibletError, ParameterError, StoreError, StudyError
+from giblet.data import MultimodalDataset, find_study
+from giblet.data.multimodal.building import build
+from giblet.data.multimodal.settings import asked_settings
+from giblet.errors import BoldError, GibletError, ParameterError, StoreError, StudyError
 
 from .conftest import bold
 
@@ -29,6 +32,28 @@ def test_a_dataset_is_built_once_and_anew_when_a_file_changes(study_file, study_
     again = MultimodalDataset(path, cache_dir=tmp_path, features="text.word_rate")[3]["fmri"]
     assert not np.allclose(first, again)
     assert not [folder for folder in tmp_path.iterdir() if folder.name.startswith(".")]
+
+
+def test_a_dataset_built_elsewhere_is_the_same(study_file, tmp_path):
+    study = find_study(study_file("elsewhere", onset=0))
+    settings = asked_settings(study, {"features": "audio.mel,text.word_rate"})
+    here = build(study, settings, tmp_path / "here", tmp_path / "stores")
+    other = build(study, settings, tmp_path / "other", tmp_path / "others", run=laboring.backwards)
+    assert other.scans == here.scans
+    assert other.notes == here.notes
+    arrays = sorted(path.relative_to(here.folder) for path in here.folder.rglob("*.npy"))
+    assert len(arrays) > 10
+    for name in arrays:
+        assert (other.folder / name).read_bytes() == (here.folder / name).read_bytes(), name
+
+
+def test_a_scan_that_fails_elsewhere_is_said_and_nothing_is_built(study_file, study_folder, tmp_path):
+    (study_folder / "broken_a1_x.tsv").write_text("left\nnothing\n")
+    study = find_study(study_file("broken", bold="broken_{subject}_{run}.tsv", subjects=["a1"], runs=["x"]))
+    with pytest.raises(BoldError, match="broken_a1_x.tsv"):
+        build(study, asked_settings(study, {"features": "text.word_rate"}), tmp_path / "out", tmp_path / "stores",
+              run=laboring.backwards)  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_built_folder_is_served_as_what_it_is_only(dataset, tmp_path):

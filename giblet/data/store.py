@@ -33,7 +33,7 @@ def open_store(path: str | os.PathLike[str]) -> FeatureStore:
     Parameters
     ----------
     path : str or os.PathLike
-        Its directory.
+        Its directory, or its URL.
 
     Returns
     -------
@@ -54,7 +54,7 @@ class FeatureStore(StoredFeatures):
     Parameters
     ----------
     path : str or os.PathLike
-        Its directory.
+        Its directory, or its URL.
     """
 
     def tr_view(

@@ -19,11 +19,12 @@ from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError
 def command(
     films: Annotated[list[Path], typer.Argument(help="Films or sound files.", show_default=False)],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help="The store. For several films a folder, with a store in it for each: a/talk.mp4 gives OUTPUT/talk.",
+            help="The store, also a URL such as s3://bucket/talk. For several films a folder, with a store in it for "
+            "each: a/talk.mp4 gives OUTPUT/talk.",
             show_default=False,
         ),
     ],
@@ -64,10 +65,11 @@ def command(
     """
     from giblet.data.checks import check_file, check_settings
     from giblet.data.request import TRRequest
+    from giblet.store import as_place
 
     # Whatever is wrong with the names or is wrong for every film is said once, before any work.
     films = list(dict.fromkeys(films))
-    stores = _stores(films, output)
+    stores = _stores(films, as_place(output))
     trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
     request = TRRequest.asked(tr=tr, start=start, max_trs=trs, incomplete=incomplete, partial=partial)
     if _complain(films, check_file):
@@ -108,10 +110,12 @@ def _complain(films: Sequence[Path], work: Callable[[Path], None]) -> bool:
     return failed
 
 
-def _stores(films: Sequence[Path], output: Path) -> dict[Path, Path]:
+def _stores(films: Sequence[Path], output: Path | str) -> dict[Path, Path | str]:
+    from giblet.store import join
+
     if len(films) == 1:
         return {films[0]: output}
-    if output.exists() and not output.is_dir():
+    if isinstance(output, Path) and output.exists() and not output.is_dir():
         raise ParameterError(
             "is a file, and several films need a folder for their stores", "choose another output", output
         )
@@ -122,4 +126,4 @@ def _stores(films: Sequence[Path], output: Path) -> dict[Path, Path]:
             raise ParameterError(
                 f"several of the films are named {name}", "extract them one by one, each to its own output", film
             )
-    return {film: output / name for film, name in zip(films, names, strict=True)}
+    return {film: join(output, name) for film, name in zip(films, names, strict=True)}

@@ -14,7 +14,7 @@ from giblet.data.request import TRRequest
 from giblet.data.series_arrays import read_series
 from giblet.errors import CodecError, GibletError, ParameterError, StoreError
 from giblet.features import FeatureSeries, ask_features, latents
-from giblet.store import open_described
+from giblet.store import as_place, open_described
 from giblet.timeline import FrameLayout
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class StoredFeatures:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fspath(as_place(path))
         self.dataset: xr.Dataset
         self.dataset, manifest = open_described(path)
         self.provenance: dict[str, Any] = manifest["provenance"]

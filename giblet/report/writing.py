@@ -32,7 +32,7 @@ def write_report(
     Parameters
     ----------
     path : str or os.PathLike
-        What ``giblet extract``, ``giblet benchmark`` or ``giblet dataset build`` wrote.
+        What ``giblet extract``, ``giblet benchmark`` or ``giblet dataset build`` wrote, or the URL of a store.
     output : str or os.PathLike
         The page, which ends in .html.
     film : str or os.PathLike, optional

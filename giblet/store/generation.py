@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from giblet.errors import StoreError, printable
 from giblet.store.manifest import MANIFEST, compose_manifest, damaged, parse_manifest, within
 from giblet.store.partial import StoreTakenError
-from giblet.store.reader import is_store, read_manifest
+from giblet.store.reader import read_manifest
 from giblet.store.remote import Remote, each
 from giblet.workfolder import OLD_AGE, has_ended, this_process
 
@@ -196,8 +196,15 @@ def refuse_inside_store(url: str) -> None:
     parts = rest.split("/")
     for number in range(len(parts) - 1, 0, -1):
         folder = f"{head}://{'/'.join(parts[:number])}"
-        if parts[number - 1] and is_store(folder):
+        if parts[number - 1] and _is_manifest(Remote(folder).read(MANIFEST), folder):
             raise StoreError(f"lies inside the store {printable(folder)}", "choose a place outside of it", url)
+
+
+def _is_manifest(text: bytes | None, url: str) -> bool:
+    try:
+        return text is not None and bool(parse_manifest(text, url))
+    except StoreError:
+        return False
 
 
 def wrong_files(url: str, manifest: Mapping[str, Any]) -> set[str]:

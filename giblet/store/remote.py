@@ -148,8 +148,8 @@ class Remote:
                     raise
                 return {}
         # What consoles make to show an empty folder is no file.
-        kept = {self._relative(path): info for path, info in found.items() if not path.endswith("/")}
-        return {name: Found(int(info.get("size") or 0), _changed(info)) for name, info in kept.items() if name}
+        kept = {self._relative(path, name): info for path, info in found.items() if not path.endswith("/")}
+        return {file: Found(int(info.get("size") or 0), _changed(info)) for file, info in kept.items() if file}
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files; some may be gone already."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from giblet.data import AudioProcessor, extract, open_store
+    from giblet.data import AudioProcessor, extract, open_store, open_study
 
 __version__ = "0.1.0"
-__all__ = ["AudioProcessor", "__version__", "extract", "open_store"]
+__all__ = ["AudioProcessor", "__version__", "extract", "open_store", "open_study"]
 
 
 def __getattr__(name: str) -> Any:
     # Looked up on first use: `import giblet` and every error of the command line stay quick.
-    if name in {"AudioProcessor", "extract", "open_store"}:
+    if name in {"AudioProcessor", "extract", "open_store", "open_study"}:
         import giblet.data
 
         return getattr(giblet.data, name)

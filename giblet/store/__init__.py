@@ -7,7 +7,9 @@ can be renamed, behind URLs such as ``s3://bucket/film``, the group lies in a fo
 
 from __future__ import annotations
 
+from giblet.store.generation import publish
 from giblet.store.keys import content_key, file_digest
+from giblet.store.listing import Listed, find_stores
 from giblet.store.manifest import FORMAT_VERSION
 from giblet.store.partial import StoreTakenError, check_output, refuse_inside_store
 from giblet.store.place import as_place, is_url, join, place_name
@@ -16,12 +18,14 @@ from giblet.store.writer import StoreWriter
 
 __all__ = [
     "FORMAT_VERSION",
+    "Listed",
     "StoreTakenError",
     "StoreWriter",
     "as_place",
     "check_output",
     "content_key",
     "file_digest",
+    "find_stores",
     "is_store",
     "is_url",
     "join",
@@ -29,6 +33,7 @@ __all__ = [
     "open_described",
     "open_group",
     "place_name",
+    "publish",
     "read_manifest",
     "refuse_inside_store",
     "stored_key",

@@ -230,11 +230,16 @@ def wrong_files(url: str, manifest: Mapping[str, Any]) -> set[str]:
 
     wrong = {name for name, is_so in each(changed, checksums).items() if is_so}
     for top, is_folder in remote.children().items():
-        if top == MANIFEST or (top != manifest["group"] and _GENERATION.fullmatch(top)):
+        if top == MANIFEST or (top != manifest["group"] and is_generation(top)):
             continue
         found = {within(top, file) for file in remote.files(top)} if is_folder else {top}
         wrong |= found - checksums.keys()
     return wrong
+
+
+def is_generation(name: str) -> bool:
+    """Return whether a folder within a store has the name of what one writer writes."""
+    return _GENERATION.fullmatch(name) is not None
 
 
 def sweep(remote: Remote) -> None:
@@ -265,7 +270,7 @@ def _abandoned(remote: Remote, name: str, process: str) -> bool:
 def _refuse_unless_free(remote: Remote, force: bool) -> dict[str, Any] | None:
     """Raise unless nothing is lost by putting a store there; return the manifest of the one that it replaces."""
     text = remote.read(MANIFEST)
-    children = {name for name in remote.children() if _GENERATION.fullmatch(name) is None}
+    children = {name for name in remote.children() if not is_generation(name)}
     if text is None:
         if children:
             raise _in_the_way(remote.url)

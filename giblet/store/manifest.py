@@ -27,6 +27,10 @@ _DEBRIS_BEGINS = ("._", ".nfs", ".fuse_hidden")
 _DEBRIS_FOLDERS = {"@eaDir", ".AppleDouble", ".Spotlight-V100", ".fseventsd", ".Trashes"}
 
 
+class ForeignError(StoreError):
+    """A file of a manifest's name is something else's."""
+
+
 def compose_manifest(
     key: str | None,
     arrays: Mapping[str, Mapping[str, Any]],
@@ -100,7 +104,7 @@ def parse_manifest(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise damaged(path) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise StoreError("not a giblet store", "give a folder that giblet wrote", path)
+        raise ForeignError("not a giblet store", "give a folder that giblet wrote", path)
     version = manifest.get("format_version")
     if type(version) is int and version > FORMAT_VERSION:
         raise StoreError(f"written by a newer giblet (store format {version})", "update giblet", path)

@@ -196,6 +196,20 @@ def _wrong(place: Path | str, manifest: dict[str, Any]) -> set[str]:
     return changed | (files_in(place) - checksums.keys())
 
 
+def manifest_text(place: Path | str) -> bytes | None:
+    """Return the text of a manifest, None where there is none, and nothing where it cannot be one."""
+    if isinstance(place, str):
+        from giblet.store.remote import Remote
+
+        return Remote(place).read(MANIFEST)
+    try:
+        return _manifest_text(place)
+    except FileNotFoundError:
+        return None
+    except (OSError, StoreError):
+        return b""
+
+
 def _manifest_text(folder: Path) -> bytes:
     """Return the manifest's bytes; errors of the file system pass through."""
     manifest = folder / MANIFEST

@@ -262,7 +262,9 @@ def _film(place: str, manifest: Mapping[str, Any]) -> xr.Dataset:
             axis = next((i for i, dim in enumerate(about["dims"]) if dim.endswith(_TIME)), 0)
             chunks = list(array.shape)
             chunks[axis] = default_chunk(array.shape, axis, array.dtype)
-        variables[name] = (about["dims"], da.from_array(array, chunks=tuple(chunks), name=False))
+        # Without meta, dask would ask for a part of length zero.
+        meta = np.empty((0,) * array.ndim, array.dtype)
+        variables[name] = (about["dims"], da.from_array(array, chunks=tuple(chunks), name=False, meta=meta))
     # An index would be read at once.
     coords = {name: value for name, value in variables.items() if value[0] == [name]}
     data = {name: value for name, value in variables.items() if name not in coords}

@@ -58,6 +58,8 @@ class Generation:
 
     def prepare(self) -> None:
         """Remove what killed writers left there; raise StoreError unless a store may be written."""
+        # Each thread that asks fsspec for a file system gets another one, with connections of its own.
+        _ = self._remote.for_zarr
         refuse_inside_store(self._url)
         sweep(self._remote)
         _refuse_unless_free(self._remote, self._force)

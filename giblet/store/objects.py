@@ -13,7 +13,7 @@ from zarr.storage import FsspecStore
 
 from giblet.errors import StoreError
 from giblet.store.manifest import LARGEST, MANIFEST, damaged, parse_manifest, within
-from giblet.store.remote import Remote, each, explained
+from giblet.store.remote import WHOLE, Remote, each, explained
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -40,11 +40,14 @@ class Upload(FsspecStore):
         super().__init__(remote.for_zarr, path=remote.path(group))
         self.url = remote.url
         self.checksums: dict[str, str] = {}
+        self._metadata: dict[str, bytes] = {}
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return a file, or None."""
         if key not in self.checksums:
             return None
+        if key in self._metadata and byte_range is None:
+            return prototype.buffer.from_bytes(self._metadata[key])
         with explained(self.url):
             return await super().get(key, prototype, byte_range)
 
@@ -52,7 +55,10 @@ class Upload(FsspecStore):
         """Write a file, and remember what it holds."""
         with explained(self.url):
             await super().set(key, value, byte_range)
-        self.checksums[key] = hashlib.sha256(value.to_bytes()).hexdigest()
+        data = value.to_bytes()
+        self.checksums[key] = hashlib.sha256(data).hexdigest()
+        if key.endswith("zarr.json"):
+            self._metadata[key] = data
 
     async def exists(self, key: str) -> bool:
         """Return whether a file was written."""
@@ -104,10 +110,18 @@ class Snapshot(FsspecStore):
         if key in self._metadata and byte_range is None:
             return prototype.buffer.from_bytes(self._metadata[key])
         with explained(self.url):
-            value = await super().get(key, prototype, byte_range)
+            value = await (
+                self._whole(key, prototype) if byte_range is None else super().get(key, prototype, byte_range)
+            )
         if value is None or (byte_range is None and hashlib.sha256(value.to_bytes()).hexdigest() != digest):
             raise await self._reason()
         return value
+
+    async def _whole(self, key: str, prototype: BufferPrototype) -> Buffer | None:
+        try:
+            return prototype.buffer.from_bytes(await self.fs._cat_file(f"{self.path}/{key}", start=0, end=WHOLE))
+        except self.allowed_exceptions:
+            return None
 
     async def exists(self, key: str) -> bool:
         """Return whether the writer wrote a file."""

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+WHOLE = 2**40
+"""Bytes that no file has. With a limit, s3fs does not ask for a file's length before it asks for the file."""
 AT_ONCE = 16
 """Requests under way at the same time."""
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -105,12 +107,7 @@ class Remote:
 
     def read_whole(self, name: str) -> bytes | None:
         """Return a file, or None where there is none."""
-        with explained(self.url):
-            try:
-                data: bytes = self._fs.cat_file(self.path(name))
-            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                return None
-            return data
+        return self.read(name, WHOLE)
 
     def write(self, name: str, data: bytes, new: bool = False) -> None:
         """Write a file whole; with ``new``, raise FileExistsError if there is one, where the file system can tell."""

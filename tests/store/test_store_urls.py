@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray
 from cloud import CREDENTIALS, forget_connections, s3_server
+from fsspec.registry import _registry
 
 import giblet.store
 from giblet.errors import MissingExtraError, StoreError
@@ -337,6 +338,7 @@ def test_urls_that_cannot_be_used_are_explained(bucket, url, said):
 
 
 def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.delitem(_registry, "s3", raising=False)
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(MissingExtraError, match=r"giblet\[cloud\]"):
         read_manifest("s3://films/s")

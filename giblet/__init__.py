@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from giblet.cluster import extract_many
-    from giblet.data import AudioProcessor, extract, open_store
+    from giblet.data import AudioProcessor, extract, open_store, open_study
 
 __version__ = "0.1.0"
-__all__ = ["AudioProcessor", "__version__", "extract", "extract_many", "open_store"]
+__all__ = ["AudioProcessor", "__version__", "extract", "extract_many", "open_store", "open_study"]
 
 
 def __getattr__(name: str) -> Any:
     # Looked up on first use: `import giblet` and every error of the command line stay quick.
-    if name in {"AudioProcessor", "extract", "open_store"}:
+    if name in {"AudioProcessor", "extract", "open_store", "open_study"}:
         import giblet.data
 
         return getattr(giblet.data, name)

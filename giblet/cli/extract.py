@@ -22,12 +22,12 @@ def command(
         typer.Argument(help="Films or sound files; folders of them, and patterns in quotes.", show_default=False),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help="The store. For several films a folder, with a store in it for each: a/talk.mp4 gives OUTPUT/talk, "
-            "and in a folder a that was named OUTPUT/talk, too.",
+            help="The store, also a URL such as s3://bucket/talk. For several films a folder, with a store in it for "
+            "each: a/talk.mp4 gives OUTPUT/talk, and in a folder a that was named OUTPUT/talk, too.",
             show_default=False,
         ),
     ],
@@ -74,6 +74,7 @@ def command(
     from giblet.cli.study import extract_study, is_study
     from giblet.data.checks import check_file, check_settings
     from giblet.data.request import TRRequest
+    from giblet.store import as_place
 
     trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
     settings: dict[str, Any] = {
@@ -87,7 +88,7 @@ def command(
         return
     # Whatever is wrong with the names or is wrong for every film is said once, before any work.
     films = list(dict.fromkeys(films))
-    stores = _stores(films, output)
+    stores = _stores(films, as_place(output))
     request = TRRequest.asked(tr=tr, start=start, max_trs=trs, incomplete=incomplete, partial=partial)
     if _complain(films, check_file):
         raise typer.Exit(2)
@@ -122,10 +123,12 @@ def _complain(films: Sequence[Path], work: Callable[[Path], None]) -> bool:
     return failed
 
 
-def _stores(films: Sequence[Path], output: Path) -> dict[Path, Path]:
+def _stores(films: Sequence[Path], output: Path | str) -> dict[Path, Path | str]:
+    from giblet.store import join
+
     if len(films) == 1:
         return {films[0]: output}
-    if output.exists() and not output.is_dir():
+    if isinstance(output, Path) and output.exists() and not output.is_dir():
         raise ParameterError(
             "is a file, and several films need a folder for their stores", "choose another output", output
         )
@@ -136,4 +139,4 @@ def _stores(films: Sequence[Path], output: Path) -> dict[Path, Path]:
             raise ParameterError(
                 f"several of the films are named {name}", "extract them one by one, each to its own output", film
             )
-    return {film: output / name for film, name in zip(films, names, strict=True)}
+    return {film: join(output, name) for film, name in zip(films, names, strict=True)}

@@ -49,7 +49,8 @@ UNITS = {
 
 def command(
     file: Annotated[
-        str, typer.Argument(help="A film, sound, a file of codes, a store, or a codec.", show_default=False)
+        str,
+        typer.Argument(help="A film, sound, a file of codes, a store or its URL, or a codec.", show_default=False),
     ],
     as_json: Json = False,
     verbose: Verbose = False,
@@ -69,7 +70,7 @@ def describe(file: str) -> dict[str, Any]:
     Parameters
     ----------
     file : str
-        A path, or the name of a codec.
+        A path, the URL of a store, or the name of a codec.
 
     Returns
     -------
@@ -81,6 +82,12 @@ def describe(file: str) -> dict[str, Any]:
     GibletError
         If it is none of them.
     """
+    from giblet.store import as_place, is_url
+
+    if is_url(file):
+        return _store(file)
+    if "://" in file:
+        file = str(as_place(file))
     if os.path.isdir(file):  # noqa: PTH112 - names that no file system takes make Path raise here
         return _folder(file)
     if os.path.lexists(file):
@@ -95,15 +102,18 @@ def describe(file: str) -> dict[str, Any]:
         ) from error
 
 
-def _folder(file: str) -> dict[str, Any]:
+def _store(file: str) -> dict[str, Any]:
     from giblet.store import read_manifest
 
+    manifest = read_manifest(file)
+    about = {"kind": "store", "path": file, "key": manifest["key"], "arrays": manifest["arrays"]}
+    return about | manifest["provenance"]
+
+
+def _folder(file: str) -> dict[str, Any]:
     path = Path(file)
     if any((path / name).exists() for name in STORE_FILES):
-        manifest = read_manifest(path)
-        return {"kind": "store", "path": file, "key": manifest["key"], "arrays": manifest["arrays"]} | (
-            manifest["provenance"]
-        )
+        return _store(file)
     try:
         return _codec(file)
     except CodecError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    store: Annotated[Path, typer.Argument(help="A store that extract wrote.", show_default=False)],
+    store: Annotated[str, typer.Argument(help="A store that extract wrote, or its URL.", show_default=False)],
     output: Annotated[
         Path,
         typer.Option(
@@ -64,12 +64,12 @@ def command(
         typer.echo(closing_line(store, done, bar.speed))
 
 
-def closing_line(store: Path, done: Reconstruction, speed: float) -> str:
+def closing_line(store: str, done: Reconstruction, speed: float) -> str:
     """Say what a reconstruction gave.
 
     Parameters
     ----------
-    store : Path
+    store : str
         The store.
     done : Reconstruction
         The result.
@@ -81,7 +81,7 @@ def closing_line(store: Path, done: Reconstruction, speed: float) -> str:
     str
         Names, duration, and by how much the picture's is another.
     """
-    parts = [f"{printable(str(store))} → {printable(str(done.path))}", f"{done.seconds:.3f} s of sound"]
+    parts = [f"{printable(store)} → {printable(str(done.path))}", f"{done.seconds:.3f} s of sound"]
     if done.difference:
         than = "longer" if done.difference > 0 else "shorter"
         parts.append(f"the picture lasts {abs(done.difference):.2f} s {than} than the sound")
@@ -89,7 +89,7 @@ def closing_line(store: Path, done: Reconstruction, speed: float) -> str:
 
 
 def _check(
-    store: Path, output: Path, film: Path | None, codec: str | None, bandwidth: str | None, device: str
+    store: str, output: Path, film: Path | None, codec: str | None, bandwidth: str | None, device: str
 ) -> float | None:
     """Say at once what reconstructing would say after it has loaded what it needs; return the bandwidth."""
     from giblet.codecs.catalog import as_bandwidth, find_codec

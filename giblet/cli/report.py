@@ -15,9 +15,9 @@ from giblet.errors import CodecError, printable
 
 def command(
     path: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="What giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote.",
+            help="What giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote, or the URL of a store.",
             metavar="STORE|BENCHMARK|DATASET|FIT",
             show_default=False,
         ),
@@ -75,11 +75,11 @@ def command(
     if as_json:
         typer.echo(json.dumps({"output": str(page), "bytes": size}))
     else:
-        typer.echo(f"{printable(str(path))} → {printable(str(page))}, {size / 1e6:.1f} MB")
+        typer.echo(f"{printable(path)} → {printable(str(page))}, {size / 1e6:.1f} MB")
 
 
 def _check(
-    path: Path, output: Path, film: Path | None, at: float | None, listen: float | None, bandwidths: str | None,
+    path: str, output: Path, film: Path | None, at: float | None, listen: float | None, bandwidths: str | None,
     codec: str | None, device: str, force: bool,
 ) -> list[float] | None:  # fmt: skip
     """Say at once what writing the page would say after it has loaded what it needs; return the bandwidths."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from giblet.data.audio import AudioProcessor
     from giblet.data.dataset import MultimodalDataset
     from giblet.data.extraction import extract
+    from giblet.data.feature_study import FeatureStudy, open_study
     from giblet.data.fmri import FMRIProcessor
     from giblet.data.layouts import find_study
     from giblet.data.outcome import Extraction, Reconstruction
@@ -23,6 +24,7 @@ __all__ = [
     "Extraction",
     "FMRIProcessor",
     "FeatureStore",
+    "FeatureStudy",
     "MultimodalDataset",
     "Reconstruction",
     "RunFiles",
@@ -32,6 +34,7 @@ __all__ = [
     "extract",
     "find_study",
     "open_store",
+    "open_study",
     "reconstruct",
 ]
 
@@ -40,6 +43,7 @@ _HOMES = {
     "Extraction": "outcome",
     "FMRIProcessor": "fmri",
     "FeatureStore": "store",
+    "FeatureStudy": "feature_study",
     "MultimodalDataset": "dataset",
     "Reconstruction": "outcome",
     "RunFiles": "study",
@@ -49,6 +53,7 @@ _HOMES = {
     "extract": "extraction",
     "find_study": "layouts",
     "open_store": "store",
+    "open_study": "feature_study",
     "reconstruct": "reconstruction",
 }
 

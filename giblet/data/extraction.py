@@ -26,6 +26,7 @@ from giblet.progress import SILENT, Progress
 from giblet.store import (
     StoreTakenError,
     StoreWriter,
+    as_place,
     check_output,
     content_key,
     file_digest,
@@ -70,7 +71,7 @@ def extract(
     film : str or os.PathLike
         Film or sound file.
     output : str or os.PathLike
-        Directory of the store.
+        Directory of the store, or a URL that fsspec knows, such as ``s3://bucket/film``.
     tr : float or str
         Repetition time of the store's default view, seconds.
     codec : str, os.PathLike, transformers.EncodecModel or Codec
@@ -109,7 +110,7 @@ def extract(
     MediaError, AlignmentError, AnnotationError, CodecError, MissingExtraError, ParameterError, StoreError
         If the film, a setting or the output cannot be used. Nothing is left behind then.
     """
-    output = Path(output)
+    output = as_place(output)
     request = TRRequest.asked(tr=tr, start=start, max_trs=max_trs, incomplete=incomplete, partial=partial)
     features = [asked.name for asked in ask_features(features)]
     # Whatever is wrong is said before a film is read, and a model fetched and loaded.
@@ -184,7 +185,7 @@ def _fingerprint(spec: CodecSpec) -> str | None:
     return fingerprint
 
 
-def _hit(output: Path) -> Extraction:
+def _hit(output: Path | str) -> Extraction:
     if damaged := verify(output):
         raise StoreError(
             f"holds this already, but {len(damaged)} of its files are damaged", "replace it with --force", output

@@ -17,15 +17,15 @@ class Extraction:
 
     Attributes
     ----------
-    path : Path
-        The store.
+    path : Path or str
+        The store; text where it is a URL.
     hit : bool
         Whether it was there already, made from the same film with the same settings.
     provenance : dict
         The store's provenance: film, sound, codec, view.
     """
 
-    path: Path
+    path: Path | str
     hit: bool
     provenance: dict[str, Any]
 

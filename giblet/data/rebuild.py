@@ -15,7 +15,7 @@ from giblet.data.metadata import TRRows
 from giblet.errors import CodecError, MediaError, ParameterError
 from giblet.media import SoundWriter
 from giblet.progress import SILENT, Progress, stage
-from giblet.store import refuse_inside_store
+from giblet.store import is_url, refuse_inside_store
 from giblet.timeline import FrameLayout, TRGrid, whole
 from giblet.workfolder import check_place, reason
 
@@ -184,7 +184,7 @@ def explained(output: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def make_folder(output: str | os.PathLike[str]) -> None:
-    """Make the folder that a file is to lie in.
+    """Make the folder that a file is to lie in; behind a URL there is none to make.
 
     Parameters
     ----------
@@ -196,6 +196,8 @@ def make_folder(output: str | os.PathLike[str]) -> None:
     MediaError
         If that cannot be done.
     """
+    if is_url(output):
+        return
     with explained(output):
         Path(output).parent.mkdir(parents=True, exist_ok=True)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def open_store(path: str | os.PathLike[str]) -> FeatureStore:
     Parameters
     ----------
     path : str or os.PathLike
-        Its directory.
+        Its directory, or its URL.
 
     Returns
     -------
@@ -48,13 +49,49 @@ def open_store(path: str | os.PathLike[str]) -> FeatureStore:
     return FeatureStore(path)
 
 
+def stored_grid(
+    provenance: Mapping[str, Any], path: str, tr: Seconds | None, start: Seconds | None, max_trs: int | None
+) -> TRGrid:
+    """Return the TRs of a store's view.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Of the store.
+    path : str
+        The store, for the message.
+    tr, start, max_trs
+        As in `FeatureStore.tr_view`.
+
+    Returns
+    -------
+    TRGrid
+        At least one window.
+
+    Raises
+    ------
+    AlignmentError, ParameterError
+        If the TRs do not fit.
+    """
+    asked = TRRequest.from_dict(provenance["view"])
+    request = TRRequest.asked(
+        tr=asked.tr if tr is None else tr,
+        start=asked.start if start is None else start,
+        max_trs=asked.max_trs if max_trs is None and tr is None and start is None else max_trs,
+    )
+    # Silence that fills a last TR belongs to the grid it was made for; other grids end with the film.
+    same = (request.tr, request.start) == (asked.tr, asked.start)
+    duration = Fraction(provenance["duration_with_padding" if same else "duration"])
+    return request.grid(duration, path)
+
+
 class FeatureStore(StoredFeatures):
     """Features of one film (see `open_store`): at native rate, and for each TR.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Its directory.
+        Its directory, or its URL.
     """
 
     def tr_view(
@@ -172,16 +209,7 @@ class FeatureStore(StoredFeatures):
         )  # fmt: skip
 
     def _grid(self, tr: Seconds | None, start: Seconds | None, max_trs: int | None) -> TRGrid:
-        asked = self._request
-        request = TRRequest.asked(
-            tr=asked.tr if tr is None else tr,
-            start=asked.start if start is None else start,
-            max_trs=asked.max_trs if max_trs is None and tr is None and start is None else max_trs,
-        )
-        # Silence that fills a last TR belongs to the grid it was made for; other grids end with the film.
-        same = (request.tr, request.start) == (asked.tr, asked.start)
-        duration = Fraction(self.provenance["duration_with_padding" if same else "duration"])
-        return request.grid(duration, self.path)
+        return stored_grid(self.provenance, self.path, tr, start, max_trs)
 
     def _table(self, feature: str, windows: TRWindows, grid: TRGrid, bandwidth: float | None) -> pd.DataFrame:
         duration = Fraction(self.provenance["duration"])

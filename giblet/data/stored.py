@@ -12,9 +12,9 @@ import numpy as np
 from giblet.codecs import Codes, Segment, as_bandwidth
 from giblet.data.request import TRRequest
 from giblet.data.series_arrays import read_series
-from giblet.errors import CodecError, ParameterError, StoreError
+from giblet.errors import CodecError, GibletError, ParameterError, StoreError
 from giblet.features import FeatureSeries, ask_features, latents
-from giblet.store import open_dataset, read_manifest
+from giblet.store import as_place, open_described
 from giblet.timeline import FrameLayout
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class StoredFeatures:
     Parameters
     ----------
     path : str or os.PathLike
-        Its directory.
+        Its directory, or its URL.
 
     Attributes
     ----------
@@ -47,8 +47,10 @@ class StoredFeatures:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self.provenance: dict[str, Any] = read_manifest(path)["provenance"]
+        self.path = os.fspath(as_place(path))
+        self.dataset: xr.Dataset
+        self.dataset, manifest = open_described(path)
+        self.provenance: dict[str, Any] = manifest["provenance"]
         try:
             self._request = TRRequest.from_dict(self.provenance["view"])
             self.features: tuple[str, ...] = tuple(self.provenance["features"])
@@ -56,7 +58,6 @@ class StoredFeatures:
             raise StoreError(
                 "is a store, but not of features of a film", "name one that extract wrote", path
             ) from error
-        self.dataset: xr.Dataset = open_dataset(path)
 
     def __repr__(self) -> str:
         return f"FeatureStore({self.path!r}: {', '.join(self.features)} of {self.provenance['film']['name']})"
@@ -302,6 +303,8 @@ class StoredFeatures:
     def _read(self, array: xr.DataArray) -> np.ndarray:
         try:
             return np.asarray(array.values)
+        except GibletError:
+            raise
         except Exception as error:  # Which errors damaged chunks raise is nowhere promised.
             raise StoreError("is damaged", "extract it again with --force", self.path) from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from giblet.errors import MediaError, ParameterError, StoreError
-from giblet.store import refuse_inside_store
+from giblet.store import as_place, read_manifest, refuse_inside_store
 from giblet.store.manifest import MANIFEST
 from giblet.workfolder import reason
 
@@ -23,7 +23,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     Parameters
     ----------
     path : str or os.PathLike
-        The folder.
+        The folder, or the URL of a store.
 
     Returns
     -------
@@ -38,7 +38,11 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     from giblet.data.multimodal.prepared import is_prepared
     from giblet.encoding.saving import is_results
 
-    folder = Path(path)
+    place = as_place(path)
+    if isinstance(place, str):
+        read_manifest(place)
+        return "store"
+    folder = place
     remedy = "name what giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote"
     try:
         if not folder.exists():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from giblet.data.outcome import Extraction
 from giblet.data.store import FeatureStore
@@ -51,7 +50,7 @@ def findings(store: FeatureStore, grid: TRGrid) -> list[Finding]:
     """
     about = store.provenance
     said = list(_about_sound(store))
-    done = Extraction(Path(store.path), True, about)
+    done = Extraction(store.path, True, about)
     frame = Fraction(1, 25)
     if "codec" in about or "mel" in about:
         feature, rate = _framed(store)
@@ -126,7 +125,7 @@ def missing_seconds(store: FeatureStore) -> float:
     sound = store.provenance["sound"]
     if sound is None or "ended" not in sound:
         return 0.0
-    return Extraction(Path(store.path), True, store.provenance).missing
+    return Extraction(store.path, True, store.provenance).missing
 
 
 def _counted(number: int, thing: str) -> str:

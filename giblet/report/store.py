@@ -25,7 +25,7 @@ from giblet.report.findings import Finding, findings
 from giblet.report.series import row_facts, series_views
 from giblet.report.sounds import Stretch, bandwidths_of, codes_clip, mel_clip, source_clip
 from giblet.report.timeline import time_lines, tr_lines
-from giblet.store import file_digest
+from giblet.store import file_digest, is_url
 from giblet.timeline import TRGrid
 from giblet.transcoding.names import CODE_ENDINGS
 
@@ -168,12 +168,13 @@ def _film(store: FeatureStore, asked: str | os.PathLike[str] | None) -> tuple[Pa
                 asked,
             )
         return Path(asked), ""
-    # A name in a store is not trusted to stay in the folder.
-    beside = Path(store.path).absolute().parent / Path(known["name"]).name
+    # A name in a store is not trusted to stay in the folder. Beside a URL nobody looks.
+    name = Path(known["name"]).name
+    beside = Path(name) if is_url(store.path) else Path(store.path).absolute().parent / name
     if beside.suffix.lower() in CODE_ENDINGS:
         return None, f"The codes came from {beside.name}, so the sound before coding is not known."
     try:
-        if not beside.is_file():
+        if is_url(store.path) or not beside.is_file():
             return None, f"The film, {beside.name}, is not beside the store, so its own sound is not heard here."
         same = beside.stat().st_size == known["bytes"] and file_digest(beside) == known["sha256"]
     except (OSError, ValueError, GibletError):

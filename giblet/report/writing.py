@@ -32,7 +32,8 @@ def write_report(
     Parameters
     ----------
     path : str or os.PathLike
-        What ``giblet extract``, ``giblet benchmark``, ``giblet dataset build`` or ``giblet fit`` wrote.
+        What ``giblet extract``, ``giblet benchmark``, ``giblet dataset build`` or ``giblet fit`` wrote, or the URL of
+        a store.
     output : str or os.PathLike
         The page, which ends in .html.
     film : str or os.PathLike, optional

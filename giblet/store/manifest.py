@@ -12,7 +12,8 @@ from giblet.errors import StoreError
 
 MANIFEST = "manifest.json"
 FORMAT = "giblet-store"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 has no ``group``; it is what is written where the group is the store itself."""
 LARGEST = 16 * 2**20
 """Bytes beyond which a manifest is not read: room for a hundred thousand files."""
 
@@ -26,11 +27,16 @@ _DEBRIS_BEGINS = ("._", ".nfs", ".fuse_hidden")
 _DEBRIS_FOLDERS = {"@eaDir", ".AppleDouble", ".Spotlight-V100", ".fseventsd", ".Trashes"}
 
 
+class ForeignError(StoreError):
+    """A file of a manifest's name is something else's."""
+
+
 def compose_manifest(
     key: str | None,
     arrays: Mapping[str, Mapping[str, Any]],
     checksums: Mapping[str, str],
     provenance: Mapping[str, Any],
+    group: str = "",
 ) -> bytes:
     """Return the text of a manifest.
 
@@ -44,6 +50,8 @@ def compose_manifest(
         SHA-256 of every other file, by its name within the store.
     provenance : mapping
         Whatever the caller wants to remember; JSON types only.
+    group : str
+        Folder of the zarr group within the store; default the store itself.
 
     Returns
     -------
@@ -57,7 +65,8 @@ def compose_manifest(
     """
     manifest = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if group else 1,
+        **({"group": group} if group else {}),
         "key": key,
         "arrays": arrays,
         "provenance": provenance,
@@ -82,8 +91,8 @@ def parse_manifest(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``format``, ``format_version``, ``key``, ``arrays``, ``provenance``, ``checksums``. Every file name in it stays
-        within the store.
+        ``format``, ``format_version``, ``group``, ``key``, ``arrays``, ``provenance``, ``checksums``. Every file name
+        in it stays within the store.
 
     Raises
     ------
@@ -95,11 +104,14 @@ def parse_manifest(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise damaged(path) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise StoreError("not a giblet store", "give a folder that giblet wrote", path)
+        raise ForeignError("not a giblet store", "give a folder that giblet wrote", path)
     version = manifest.get("format_version")
     if type(version) is int and version > FORMAT_VERSION:
         raise StoreError(f"written by a newer giblet (store format {version})", "update giblet", path)
-    if type(version) is not int or version != FORMAT_VERSION or not _well_formed(manifest):
+    if type(version) is not int or version < 1:
+        raise damaged(path)
+    manifest["group"] = manifest.get("group") if version > 1 else ""
+    if not _well_formed(manifest):
         raise damaged(path)
     return manifest
 
@@ -112,6 +124,11 @@ def damaged(path: str | os.PathLike[str]) -> StoreError:
 def is_array_name(name: object) -> bool:
     """Return whether an array may have this name."""
     return isinstance(name, str) and re.fullmatch(_NAME, name) is not None and name not in (MANIFEST, "zarr.json")
+
+
+def within(group: str, name: str) -> str:
+    """Return the name of a file within the store, by its name within the group."""
+    return f"{group}/{name}" if group else name
 
 
 def files_in(folder: str | os.PathLike[str]) -> set[str]:
@@ -137,14 +154,17 @@ def _refuse_constant(name: str) -> None:
 
 def _well_formed(manifest: dict[str, Any]) -> bool:
     key, arrays, checksums = manifest.get("key"), manifest.get("arrays"), manifest.get("checksums")
+    group = manifest["group"]
+    if group != "" and not is_array_name(group):
+        return False
     return (
         (key is None or isinstance(key, str))
         and isinstance(manifest.get("provenance"), dict)
         and isinstance(checksums, dict)
         and all(re.fullmatch(_FILE, name) and _is_digest(digest) for name, digest in checksums.items())
-        and "zarr.json" in checksums
+        and within(group, "zarr.json") in checksums
         and isinstance(arrays, dict)
-        and all(is_array_name(name) and f"{name}/zarr.json" in checksums for name in arrays)
+        and all(is_array_name(name) and within(group, f"{name}/zarr.json") in checksums for name in arrays)
         and all(_is_array(array) for array in arrays.values())
     )
 

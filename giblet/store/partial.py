@@ -19,6 +19,7 @@ from pathlib import Path
 
 from giblet.errors import StoreError, printable
 from giblet.store.manifest import MANIFEST, files_in
+from giblet.store.place import as_place
 from giblet.store.reader import is_store, read_manifest
 from giblet.workfolder import check_place, named_afresh, reason, take_abandoned
 
@@ -141,7 +142,7 @@ def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
     Parameters
     ----------
     path : str or os.PathLike
-        Where a store is to be; folders above it need not exist yet.
+        Where a store is to be; folders above it need not exist yet. Or a URL.
     force : bool, default False
         Whether a store there is to be replaced.
 
@@ -152,6 +153,16 @@ def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
     """
     if not force and is_store(path):
         return
+    place = as_place(path)
+    if isinstance(place, str):
+        from giblet.store.generation import check_url
+
+        check_url(place, force)
+    else:
+        _check_folder(place, force)
+
+
+def _check_folder(path: Path, force: bool) -> None:
     refuse_inside_store(path)
     target = real(path)
     with explained(path):
@@ -160,7 +171,7 @@ def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
         except FileNotFoundError as error:
             # Folders that are missing would be made, so the system means something else (/proc).
             raise StoreError(f"cannot be written ({reason(error)})", "choose another place", path) from error
-        refuse_unless_free(target, force, Path(path))
+        refuse_unless_free(target, force, path)
 
 
 def refuse_inside_store(path: str | os.PathLike[str]) -> None:

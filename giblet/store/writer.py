@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from giblet.errors import StoreError
-from giblet.store.keys import file_digest
-from giblet.store.manifest import MANIFEST, compose_manifest, files_in, is_array_name, parse_manifest
-from giblet.store.partial import Partial, explained, real, refuse_inside_store, refuse_unless_free, sweep, sync
+from giblet.store.draft import Draft, FolderDraft
+from giblet.store.manifest import compose_manifest, is_array_name, parse_manifest
+from giblet.store.partial import explained
+from giblet.store.place import as_place
 
 if TYPE_CHECKING:
     import zarr
@@ -29,20 +29,21 @@ class StoreWriter:
     """A store being written; a context manager.
 
     Everything goes into a hidden folder beside ``path``, which `commit` moves into place. Leaving the ``with`` block
-    any other way removes it; what a killed process leaves behind, a later writer for the same path removes.
+    any other way removes it; what a killed process leaves behind, a later writer for the same path removes. Behind a
+    URL, where nothing can be renamed, it goes into a folder of its own (see `giblet.store.generation`).
 
     Parameters
     ----------
     path : str or os.PathLike
-        Directory of the store; its parent must exist.
+        Directory of the store, whose parent must exist, or a URL that fsspec knows, such as ``s3://bucket/film``.
     force : bool, default False
         Replace a store that is there already, at the moment of `commit` and not before. Only a store is ever replaced,
         and only if it holds nothing but what giblet wrote.
 
     Attributes
     ----------
-    path : pathlib.Path
-        As given.
+    path : pathlib.Path or str
+        As given; text where it is a URL.
     attrs : dict
         Attributes of the group, JSON types; written by `commit`.
 
@@ -50,6 +51,8 @@ class StoreWriter:
     ------
     StoreError
         On entry, if ``path`` is taken (`StoreTakenError`), lies inside a store, or cannot be written.
+    MissingExtraError
+        If the package that speaks the URL's protocol is not installed.
 
     Examples
     --------
@@ -62,29 +65,19 @@ class StoreWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        self.path = Path(path)
+        self.path = as_place(path)
         self.attrs: dict[str, Any] = {}
-        self._force = force
         self._arrays: dict[str, ArrayWriter] = {}
         self._group: zarr.Group | None = None
-        self._partial: Partial | None = None
-        self._target: Path
+        self._draft = _draft(self.path, force)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="giblet-store")
 
     def __enter__(self) -> Self:
-        with explained(self.path):
-            # A link to a folder stays a link, and the hidden folder lies on the file system it points to.
-            self._target = real(self.path)
-            refuse_inside_store(self.path)
-            sweep(self._target)
-            refuse_unless_free(self._target, self._force, self.path)
+        self._draft.prepare()
         try:
             # The thread is there before anything it could leave behind.
             self._run(lambda: None)
-            self._partial = partial = Partial.named_afresh(self._target)
-            with explained(self.path):
-                partial.create()
-            self._group = self._run(lambda: _new_group(partial.store))
+            self._group = self._run(self._draft.new_group)
         except BaseException:
             self._leave()
             raise
@@ -200,33 +193,32 @@ class StoreWriter:
         RuntimeError
             If called twice or outside the ``with`` block.
         """
-        group, partial = self._opened()
+        group = self._opened()
         for array in self._arrays.values():
             array.close()
         attrs = _plain(self.attrs)
         self._run(lambda: group.attrs.update(attrs))
-        with explained(self.path):
-            _write_manifest(partial.store, group, provenance, key, self.path)
-            refuse_unless_free(self._target, self._force, self.path)
-            # Had someone cleaned up behind our back, some chunks would be gone and read as zeros.
-            if not partial.owned():
-                raise StoreError("its temporary folder was removed while it was written", "write it again", self.path)
-            partial.publish(replace=self._force)
+        arrays = self._run(lambda: _described(group))
+        _check_lengths(arrays)
+        logger.debug("%s: complete with %s", self.path, arrays)
+        text = compose_manifest(key, arrays, self._draft.checksums(), provenance, self._draft.group)
+        # What could not be read again must not be published.
+        parse_manifest(text, self.path)
+        self._draft.publish(text)
         self._group = None
 
-    def _opened(self) -> tuple[zarr.Group, Partial]:
-        if self._group is None or self._partial is None:
+    def _opened(self) -> zarr.Group:
+        if self._group is None:
             raise RuntimeError("a store is written inside its with block, before it is committed")
-        return self._group, self._partial
+        return self._group
 
     def _leave(self) -> None:
-        """Remove the hidden folder, once nothing writes there any more."""
+        """Remove what was not published, once nothing writes there any more."""
         for array in self._arrays.values():
             array.closed = True
         self._group = None
         self._thread.shutdown(wait=True, cancel_futures=True)
-        if self._partial is not None:
-            self._partial.discard()
+        self._draft.discard()
 
     def _new_array(
         self,
@@ -239,7 +231,7 @@ class StoreWriter:
     ) -> zarr.Array:
         from giblet.store.arrays import new_array
 
-        group, _ = self._opened()
+        group = self._opened()
         if not is_array_name(name) or name in group:
             raise ValueError(f"{name!r} is taken or no name for an array")
         if len(set(dims)) != len(dims):
@@ -257,36 +249,24 @@ class StoreWriter:
             return self._thread.submit(work).result()
 
 
-def _new_group(folder: Path) -> zarr.Group:
-    from giblet.store.arrays import new_group
+def _draft(path: Path | str, force: bool) -> Draft:
+    if isinstance(path, Path):
+        return FolderDraft(path, force)
+    from giblet.store.generation import Generation
 
-    return new_group(folder)
+    return Generation(path, force)
+
+
+def _described(group: zarr.Group) -> dict[str, dict[str, Any]]:
+    from giblet.store.arrays import described
+
+    return described(group)
 
 
 def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy, or raise TypeError or ValueError if it is no JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(attrs), allow_nan=False))
     return plain
-
-
-def _write_manifest(
-    folder: Path, group: zarr.Group, provenance: Mapping[str, Any], key: str | None, path: Path
-) -> None:
-    """Write the manifest of a complete group in ``folder``, the last of its files, all of them safely on disk."""
-    from giblet.store.arrays import described
-
-    arrays = described(group)
-    _check_lengths(arrays)
-    logger.debug("%s: complete with %s", path, arrays)
-    checksums = {}
-    for name in sorted(files_in(folder)):
-        checksums[name] = file_digest(folder / name)
-        sync(folder / name)
-    text = compose_manifest(key, arrays, checksums, provenance)
-    # What could not be read again must not be published.
-    parse_manifest(text, path)
-    (folder / MANIFEST).write_bytes(text)
-    sync(folder / MANIFEST)
 
 
 def _check_lengths(arrays: Mapping[str, Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import giblet.store
 from giblet.errors import StoreError
-from giblet.store import is_store, open_dataset, open_group, read_manifest, stored_key, verify
+from giblet.store import FORMAT_VERSION, is_store, open_dataset, open_group, read_manifest, stored_key, verify
 
 PROJECT = Path(giblet.store.__file__).parents[2]
 
@@ -75,7 +75,7 @@ def test_what_is_no_store_is_explained(tmp_path, place, words):
 
 
 def test_a_newer_format_asks_for_an_update(store):
-    edit(store, format_version=2, arrays="of a later kind")
+    edit(store, format_version=FORMAT_VERSION + 1, arrays="of a later kind")
     with pytest.raises(StoreError, match="update giblet"):
         read_manifest(store)
 

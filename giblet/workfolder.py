@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 OLD_AGE = 24 * 3600
 """Seconds without a change after which a folder counts as abandoned when its process cannot be asked."""
+_PROCESS = r"([0-9a-f]{8})-([1-9][0-9]*)-([0-9]+)"
 _LONGEST_NAME = 180
 """Bytes of a result's name that fit into the folder's, which may have 255."""
 
@@ -84,9 +85,32 @@ def named_afresh(target: Path, ending: str) -> Path:
     pathlib.Path
         Beside ``target``.
     """
+    return target.with_name(f"{_prefix(target)}{this_process()}-{secrets.token_hex(4)}{ending}")
+
+
+def this_process() -> str:
+    """Return ``<machine>-<pid>-<start>``, which no other process has had or will have."""
     pid = os.getpid()
     _, start = _state(pid)
-    return target.with_name(f"{_prefix(target)}{_machine()}-{pid}-{start}-{secrets.token_hex(4)}{ending}")
+    return f"{_machine()}-{pid}-{start}"
+
+
+def has_ended(process: str) -> bool:
+    """Return whether a process is known to have ended, by the name that `this_process` gave it.
+
+    Parameters
+    ----------
+    process : str
+        The name; what is none, or is of another machine, is not known to have ended.
+
+    Returns
+    -------
+    bool
+        Whether it runs no more.
+    """
+    owner = re.fullmatch(_PROCESS, process)
+    # Signal 0 only asks, but not on Windows.
+    return bool(owner and owner[1] == _machine() and os.name == "posix" and not _runs(int(owner[2]), int(owner[3])))
 
 
 def take_abandoned(target: Path, ending: str) -> list[Path]:
@@ -109,15 +133,13 @@ def take_abandoned(target: Path, ending: str) -> list[Path]:
     OSError
         If the place cannot be listed.
     """
-    pattern = re.compile(
-        re.escape(_prefix(target)) + r"([0-9a-f]{8})-([1-9][0-9]*)-([0-9]+)-[0-9a-f]{8}" + re.escape(ending)
-    )
+    pattern = re.compile(rf"{re.escape(_prefix(target))}({_PROCESS})-[0-9a-f]{{8}}{re.escape(ending)}")
     with os.scandir(target.parent) as entries:
         found = [e.name for e in entries if pattern.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
     taken = []
     for folder in map(target.with_name, found):
         owner = pattern.fullmatch(folder.name)
-        if owner is not None and _abandoned(folder, owner):
+        if owner is not None and _abandoned(folder, owner[1]):
             mine = named_afresh(target, ending)
             # Only one of several processes can rename it.
             with suppress(OSError):
@@ -160,10 +182,9 @@ def _prefix(target: Path) -> str:
     return f".{target.name if len(name) <= _LONGEST_NAME else hashlib.sha256(name).hexdigest()[:16]}."
 
 
-def _abandoned(folder: Path, owner: re.Match[str]) -> bool:
-    # Signal 0 only asks, but not on Windows.
-    if owner[1] == _machine() and os.name == "posix":
-        return not _runs(int(owner[2]), int(owner[3]))
+def _abandoned(folder: Path, process: str) -> bool:
+    if process.startswith(_machine()) and os.name == "posix":
+        return has_ended(process)
     newest = 0.0
     for root, _, files in os.walk(folder):
         for path in [Path(root), *(Path(root, file) for file in files)]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from giblet.cli.closing import closing_line
-from giblet.cli.options import Bandwidth, Codec, Device, Force, Verbose, as_count
+from giblet.cli.options import Bandwidth, CacheFolder, Codec, Device, Force, NoCache, Verbose, as_cache, as_count
 from giblet.cli.progress import Bar
 from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError
 
@@ -55,6 +55,8 @@ def command(
         bool, typer.Option("--partial", help="Take what is there of a sound that ends before its film does.")
     ] = False,
     force: Force = False,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one document a line for several films.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -68,6 +70,7 @@ def command(
     # Whatever is wrong with the names or is wrong for every film is said once, before any work.
     films = list(dict.fromkeys(films))
     stores = _stores(films, output)
+    kept = as_cache(cache, no_cache)
     trs, track = as_count(max_trs, "--max-trs"), as_count(audio_track, "--audio-track")
     request = TRRequest.asked(tr=tr, start=start, max_trs=trs, incomplete=incomplete, partial=partial)
     if _complain(films, check_file):
@@ -82,7 +85,7 @@ def command(
             done = extract(
                 film, store, tr=tr, codec=codec, bandwidth=kbps, features=features, annotations=annotations or (),
                 tier=tier, sheet=sheet, device=device, max_trs=trs, start=start, audio_track=track,
-                incomplete=incomplete, partial=partial, force=force, progress=bar,
+                incomplete=incomplete, partial=partial, force=force, cache=kept, progress=bar,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps({"store": str(store), "hit": done.hit, **done.provenance}))

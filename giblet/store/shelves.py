@@ -128,7 +128,7 @@ class Shelves:
                 path.unlink(missing_ok=True)
         for hidden in self._stores.glob("??/.*"):
             if key := re.match(rf"\.({_KEY})\.", hidden.name):
-                sweep(self.place(key[1]))
+                sweep(hidden.with_name(key[1]))
         return now
 
     def _remove(self, entry: Entry) -> bool:

@@ -55,7 +55,7 @@ def main() -> None:
 
 def extract(film: Path, features: tuple[str, ...] | list[str], store: Path, words: Path | None = None):
     """Run giblet extract and return its seconds and its largest memory, bytes."""
-    command = [sys.executable, "-m", "giblet", "extract", film, "-o", store, "-f", "--codec", "tiny"]
+    command = [sys.executable, "-m", "giblet", "extract", film, "-o", store, "-f", "--codec", "tiny", "--no-cache"]
     command += ["--features", ",".join(features), *(["--annotations", words] if words else [])]
     began, memory = time.perf_counter(), 0
     with subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL) as process:

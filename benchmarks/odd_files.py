@@ -22,7 +22,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for number, file in enumerate(sorted(folder.iterdir())):
             store = Path(scratch, str(number))
-            command = [sys.executable, "-m", "giblet", "extract", str(file), "-o", str(store), "--codec", "tiny"]
+            command = [
+                sys.executable,
+                "-m",
+                "giblet",
+                "extract",
+                str(file),
+                "-o",
+                str(store),
+                "--codec",
+                "tiny",
+                "--no-cache",
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             said = (done.stdout + done.stderr).strip().replace(str(folder) + "/", "").replace(f" → {store}", "")
             if done.returncode and any(Path(scratch).glob(f"*{number}*")):

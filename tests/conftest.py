@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -25,6 +27,21 @@ def _interruptible() -> None:
     """Let Ctrl-C work, which shells switch off for what they run in the background."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_user(tmp_path_factory) -> Iterator[Path]:
+    """Keep what fixtures of modules and sessions extract out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("caches")
+        patch.setenv("GIBLET_CACHE", str(folder / "shared"))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(_no_cache_of_the_user, monkeypatch) -> None:
+    """Let no test find what another one extracted."""
+    monkeypatch.setenv("GIBLET_CACHE", str(_no_cache_of_the_user / secrets.token_hex(8)))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import typer
 import giblet
 from giblet.cli import (
     benchmark,
+    cache,
     check_alignment,
     codec,
     dataset,
@@ -48,6 +49,7 @@ app.command("report")(report.command)
 app.command("serve")(serve.command)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(mushra.app, name="mushra")
+app.add_typer(cache.app, name="cache")
 app.command("fit")(fit.command)
 app.command("check-alignment")(check_alignment.command)
 app.command("demo")(demo.command)

@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from giblet.cli.closing import closing_line
-from giblet.cli.options import Bandwidth, Codec, Device, Force, Scheduler, Slurm, Verbose, Workers, as_count
+from giblet.cli.options import (
+    Bandwidth,
+    CacheFolder,
+    Codec,
+    Device,
+    Force,
+    NoCache,
+    Scheduler,
+    Slurm,
+    Verbose,
+    Workers,
+    as_cache,
+    as_count,
+)
 from giblet.cli.progress import Bar
 from giblet.errors import AlignmentError, MediaError, ParameterError, StoreError
 
@@ -62,6 +75,8 @@ def command(
     scheduler: Scheduler = None,
     slurm: Slurm = None,
     force: Force = False,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one document a line for several films.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -80,7 +95,7 @@ def command(
     settings: dict[str, Any] = {
         "tr": tr, "codec": codec, "bandwidth": bandwidth, "features": features, "annotations": annotations or (),
         "tier": tier, "sheet": sheet, "device": device, "max_trs": trs, "start": start, "audio_track": track,
-        "incomplete": incomplete, "partial": partial, "force": force,
+        "incomplete": incomplete, "partial": partial, "force": force, "cache": as_cache(cache, no_cache),
     }  # fmt: skip
     asked = as_count(workers, "--workers"), scheduler, slurm
     if is_study(films, asked):

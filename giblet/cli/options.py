@@ -33,6 +33,16 @@ Codec = Annotated[
 Device = Annotated[
     str, typer.Option("--device", help="auto (CUDA where there is one), cpu, cuda, cuda:N for GPU number N, or mps.")
 ]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="FOLDER",
+        help="Where results are found again and kept; without it GIBLET_CACHE, or the user's cache.",
+        show_default=False,
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything, and keep nothing for another time.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.", show_default=False)]
@@ -90,3 +100,28 @@ def as_count(text: str | None, option: str) -> int | None:
         return int(text)
     except ValueError:
         raise ParameterError(f"{option} is {text!r}", "give a whole number") from None
+
+
+def as_cache(folder: Path | None, none: bool) -> Path | bool:
+    """Return what ``--cache`` and ``--no-cache`` mean as an argument of `giblet.extract`.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or None
+        Of ``--cache``.
+    none : bool
+        Whether ``--no-cache`` was given.
+
+    Returns
+    -------
+    pathlib.Path or bool
+        The folder, True for the default one, or False.
+
+    Raises
+    ------
+    ParameterError
+        If both were given.
+    """
+    if none and folder is not None:
+        raise ParameterError("--cache and --no-cache contradict each other", "give one of them")
+    return not none if folder is None else folder

@@ -29,15 +29,15 @@ def is_study(films: Sequence[Path], asked: Asked) -> bool:
     return check_cluster(*asked) or any(map(is_several, films))
 
 
-def extract_study(films: Sequence[Path], output: Path, settings: dict[str, Any], asked: Asked, as_json: bool) -> None:
+def extract_study(films: Sequence[Path], output: str, settings: dict[str, Any], asked: Asked, as_json: bool) -> None:
     """Extract films, folders and patterns, each into a store of its own.
 
     Parameters
     ----------
     films : sequence of pathlib.Path
         As they were named.
-    output : pathlib.Path
-        Folder for the stores.
+    output : str
+        Folder for the stores, or a URL.
     settings : dict
         For `giblet.extract`.
     asked : Asked

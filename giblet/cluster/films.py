@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from giblet.errors import MediaError, ParameterError, StoreError
 from giblet.media.folders import find_sound_files
+from giblet.store import join
 
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -76,19 +77,19 @@ def find_films(places: Iterable[str | os.PathLike[str]], leave_out: str | os.Pat
     return [Film(path, name) for (path, _), name in zip(found.values(), names, strict=True)]
 
 
-def place_in(output: Path, name: PurePath) -> Path:
+def place_in(output: Path | str, name: PurePath) -> Path | str:
     """Return where a store is to lie.
 
     Parameters
     ----------
-    output : pathlib.Path
-        Folder of the study.
+    output : pathlib.Path or str
+        Folder of the study, or its URL.
     name : pathlib.PurePath
         The store's name within.
 
     Returns
     -------
-    pathlib.Path
+    pathlib.Path or str
         The place.
 
     Raises
@@ -96,7 +97,9 @@ def place_in(output: Path, name: PurePath) -> Path:
     StoreError
         If a link within the folder leads out of it.
     """
-    place = output / name
+    place = join(output, name.as_posix())
+    if isinstance(place, str):
+        return place
     if not Path(os.path.realpath(place)).is_relative_to(os.path.realpath(output)):
         raise StoreError("leads out of the output folder by a link", "remove the link, or choose another output", place)
     return place

@@ -19,7 +19,7 @@ from giblet.errors import GibletError, ParameterError, printable
 from giblet.jobs import Ended, Job, Runner, in_turn, sendable
 from giblet.media.probe import probe
 from giblet.progress import SILENT, Progress, stage
-from giblet.store import is_store
+from giblet.store import as_place, is_store, join
 from giblet.store.partial import sweep_folder
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def extract_many(
     paths : str, os.PathLike or iterable of them
         Films, folders and patterns (see `giblet.cluster.find_films`, also for the names of the stores).
     output : str or os.PathLike
-        Folder for the stores.
+        Folder for the stores, also a URL such as ``s3://bucket/study``.
     client : distributed.Client, optional
         Connected to a Dask cluster of your own, whose workers see the same files under the same names. A script that
         starts processes protects its own work by ``if __name__ == "__main__"``, for they read it again.
@@ -141,9 +141,11 @@ def extract_many(
     """
     check_cluster(workers, scheduler, queue)
     inspect.signature(extract).bind_partial(**settings)
-    output = Path(output)
+    output = as_place(output)
+    output = output.absolute() if isinstance(output, Path) else output
     check_folder(output)
-    films = find_films([paths] if isinstance(paths, (str, os.PathLike)) else paths, output)
+    inside = output if isinstance(output, Path) else None
+    films = find_films([paths] if isinstance(paths, (str, os.PathLike)) else paths, inside)
     settings = _checked(settings)
     elsewhere = client is not None or workers is not None or scheduler is not None or queue is not None
     here: Runner = in_turn
@@ -160,24 +162,25 @@ def extract_many(
             ):
                 for ended in ends:
                     film = films[ended.number]
-                    outcomes[ended.number] = one = _outcome(film, output / film.name, ended)
+                    outcomes[ended.number] = one = _outcome(film, join(output, film.name.as_posix()), ended)
                     progress.advance(lengths[ended.number])
                     if each is not None:
                         each(one)
     finally:
         # What workers left that were killed.
-        for folder in {(output / film.name).parent for film in films}:
-            sweep_folder(folder)
+        if inside is not None:
+            for folder in {(inside / film.name).parent for film in films}:
+                sweep_folder(folder)
     return StudyResult(tuple(outcomes[number] for number in range(len(films))))
 
 
-def check_folder(output: Path) -> None:
+def check_folder(output: Path | str) -> None:
     """Raise unless stores can lie in a folder.
 
     Parameters
     ----------
-    output : pathlib.Path
-        The folder, there or not.
+    output : pathlib.Path or str
+        The folder, there or not, or a URL.
 
     Raises
     ------
@@ -186,7 +189,7 @@ def check_folder(output: Path) -> None:
     """
     if is_store(output):
         raise ParameterError("is a store, and a study needs a folder for its stores", "choose another output", output)
-    if output.exists() and not output.is_dir():
+    if isinstance(output, Path) and output.exists() and not output.is_dir():
         raise ParameterError("is a file, and a study needs a folder for its stores", "choose another output", output)
 
 
@@ -222,17 +225,17 @@ def _lengths(films: Sequence[Film], progress: Progress) -> list[float]:
     return lengths
 
 
-def _job(film: Film, output: Path, length: float, settings: dict[str, Any]) -> Job:
-    arguments = (str(film.path.absolute()), str(output.absolute()), film.name, settings)
+def _job(film: Film, output: Path | str, length: float, settings: dict[str, Any]) -> Job:
+    arguments = (str(film.path.absolute()), str(output), film.name, settings)
     return Job(str(film.name), extract_film, arguments, length)
 
 
 def extract_film(film: str, output: str, name: Path, settings: dict[str, Any], progress: Progress) -> bool:
     """Extract one film of a study; return whether it was there already."""
-    return extract(film, place_in(Path(output), name), progress=progress, **settings).hit
+    return extract(film, place_in(as_place(output), name), progress=progress, **settings).hit
 
 
-def _outcome(film: Film, store: Path, ended: Ended) -> FilmOutcome:
+def _outcome(film: Film, store: Path | str, ended: Ended) -> FilmOutcome:
     error = sendable(ended.error, str(film.name))
     if error is None:
         return FilmOutcome(str(film.path), str(store), HIT if ended.value else DONE, "", ended.seconds)

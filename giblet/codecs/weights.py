@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,19 +85,26 @@ def file_fingerprint(spec: CodecSpec) -> str | None:
     CodecError
         If the weights cannot be read.
     """
-    from safetensors import safe_open
-
     weights = None if spec.folder is None else spec.folder / SAFETENSORS
     if weights is None or not weights.is_file():
         return None
+    state = weights.stat()
+    settings = json.dumps({name: spec.config.get(name) for name in SETTINGS})
+    return _file_fingerprint(weights, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns), settings)
+
+
+# Of one codec for many films it is wanted once for each.
+@lru_cache(maxsize=8)
+def _file_fingerprint(weights: Path, state: tuple[int, ...], settings: str) -> str | None:
+    from safetensors import safe_open
+
     weight_shapes(weights)
     with safe_open(weights, framework="numpy") as file:
         names = list(file.keys())
         if {file.get_slice(name).get_dtype() for name in names} - _FLOATS:
             return None
-        return digest(
-            spec.config, ((_loaded_name(name), file.get_tensor(name)) for name in sorted(names, key=_loaded_name))
-        )
+        arrays = ((_loaded_name(name), file.get_tensor(name)) for name in sorted(names, key=_loaded_name))
+        return digest(json.loads(settings), arrays)
 
 
 def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) -> str:

@@ -24,6 +24,7 @@ from giblet.features import ask_features
 from giblet.kept import kept
 from giblet.progress import SILENT, Progress
 from giblet.store import (
+    Cache,
     StoreTakenError,
     StoreWriter,
     as_place,
@@ -62,6 +63,7 @@ def extract(
     incomplete: str = "drop",
     partial: bool = False,
     force: bool = False,
+    cache: Cache | str | os.PathLike[str] | bool = True,
     progress: Progress = SILENT,
 ) -> Extraction:
     """Extract features of a film into a store.
@@ -97,6 +99,9 @@ def extract(
         Take what is there of a sound that ends before the file says it does.
     force : bool
         Replace another store at ``output``.
+    cache : Cache, str, os.PathLike or bool
+        Where results of earlier calls are found and this one is kept: True for the default folder, False for none, else
+        a folder or a cache (see `giblet.store.Cache`).
     progress : Progress
         Told of the seconds done.
 
@@ -124,10 +129,11 @@ def extract(
             f"{next(iter(plan.words))} needs the words of the film", "name their file with --annotations (annotations=)"
         )
     written = words.read() if plan.words else None
+    keeper = Cache.asked(cache)
     before = _state(film)
     asked = {
         "recipe": RECIPE,
-        "film": file_digest(film),
+        "film": file_digest(film) if keeper is None else keeper.digest(film),
         "features": plan.names,
         "track": audio_track or 0,
         "bandwidth": bandwidth if plan.codes else None,
@@ -136,48 +142,62 @@ def extract(
         **(words.decisive() if plan.words else {}),
     }
     recipe_key = content_key(**asked)
-    if not force and is_store(output) and read_manifest(output)["provenance"].get("recipe_key") != recipe_key:
+    there = not force and is_store(output)
+    if there and read_manifest(output)["provenance"].get("recipe_key") != recipe_key:
         raise StoreError(
             "holds another film or other settings", "choose another output, or replace it with --force", output
         )
-    there = not force and is_store(output)
     # Loading a codec takes seconds; the file of its weights tells sooner whether its codes are there already.
-    known = _fingerprint(spec) if there and spec is not None else None
-    if known is not None and stored_key(output) == content_key(recipe=recipe_key, codec=known):
-        return _hit(output)
-    loaded: Codec | None = load_codec(codec, device) if plan.codes else None
-    key = content_key(recipe=recipe_key, codec=loaded and loaded.fingerprint)
+    known = _fingerprint(spec) if spec is not None and (there or keeper is not None) else None
+    loaded: Codec | None = load_codec(codec, device) if plan.codes and known is None else None
+    key = content_key(recipe=recipe_key, codec=loaded.fingerprint if loaded else known)
     if there:
         if stored_key(output) != key:
             raise StoreError("was made by another codec", "choose another output, or replace it with --force", output)
         return _hit(output)
     make_folder(output)
-    try:
+
+    def make() -> None:
+        made_by = load_codec(codec, device) if plan.codes and loaded is None else loaded
         with StoreWriter(output, force=force) as store:
             filler = Filler(store, film, request, audio_track, progress)
-            filler.fill(plan, loaded, bandwidth, written)
+            filler.fill(plan, made_by, bandwidth, written)
             if _state(film) != before:
                 raise StoreError("the film changed while it was read", "extract it again", film)
             provenance: dict[str, Any] = {
                 "giblet": giblet.__version__,
                 "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
                 "recipe_key": recipe_key,
-                "film": {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]},
+                "film": about_film,
                 "features": [name for name in plan.names if name in BUILT_IN] + list(filler.series),
                 "view": request.to_dict(),
                 "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
                 **filler.provenance,
             }
             store.attrs["giblet"] = giblet.__version__
-            store.commit(provenance, key)
+            store.commit(provenance, content_key(recipe=recipe_key, codec=made_by and made_by.fingerprint))
+
+    def retold(provenance: dict[str, Any]) -> dict[str, Any]:
+        # What was kept may have been made from files of the same content and other names.
+        named = {"annotations": {**provenance["annotations"], "files": written.path}} if written is not None else {}
+        return {**provenance, "film": about_film, **named}
+
+    about_film = {"name": Path(film).name, "sha256": asked["film"], "bytes": before[0]}
+    try:
+        if keeper is None:
+            make()
+            hit = False
+        else:
+            hit = keeper.provide(key, output, make, force=force, retold=retold)
     except StoreTakenError as taken:
-        if stored_key(output) == key:
-            log.debug("another process stored the same in %s meanwhile", output)
-            return Extraction(output, True, read_manifest(output)["provenance"])
-        raise StoreError(
-            "another store was written there meanwhile", "choose another output, or replace it with --force", output
-        ) from taken
-    return Extraction(output, False, provenance)
+        if stored_key(output) != key:
+            raise StoreError(
+                "another store was written there meanwhile",
+                "choose another output, or replace it with --force", output,
+            ) from taken  # fmt: skip
+        log.debug("another process stored the same in %s meanwhile", output)
+        hit = True
+    return Extraction(output, hit, read_manifest(output)["provenance"])
 
 
 def _fingerprint(spec: CodecSpec) -> str | None:

@@ -20,7 +20,7 @@ class Extraction:
     path : Path or str
         The store; text where it is a URL.
     hit : bool
-        Whether it was there already, made from the same film with the same settings.
+        Whether it was there already or in the cache, made from the same film with the same settings.
     provenance : dict
         The store's provenance: film, sound, codec, view.
     """

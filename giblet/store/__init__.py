@@ -7,6 +7,8 @@ can be renamed, behind URLs such as ``s3://bucket/film``, the group lies in a fo
 
 from __future__ import annotations
 
+from giblet.store.cache import Cache
+from giblet.store.defaults import as_bytes, default_folder
 from giblet.store.generation import publish
 from giblet.store.keys import content_key, file_digest
 from giblet.store.listing import Listed, find_stores
@@ -14,16 +16,21 @@ from giblet.store.manifest import FORMAT_VERSION
 from giblet.store.partial import StoreTakenError, check_output, refuse_inside_store
 from giblet.store.place import as_place, is_url, join, place_name
 from giblet.store.reader import is_store, open_dataset, open_described, open_group, read_manifest, stored_key, verify
+from giblet.store.shelves import Entry
 from giblet.store.writer import StoreWriter
 
 __all__ = [
     "FORMAT_VERSION",
+    "Cache",
+    "Entry",
     "Listed",
     "StoreTakenError",
     "StoreWriter",
+    "as_bytes",
     "as_place",
     "check_output",
     "content_key",
+    "default_folder",
     "file_digest",
     "find_stores",
     "is_store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,8 @@ LARGEST = 16 * 2**20
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FILE = rf"{_NAME}(?:/{_NAME})*"
 _SHA256 = r"[0-9a-f]{64}"
+# The last line of a manifest: the digest of the others.
+_SEAL = ',\n "sha256": "{}"\n}}'
 # What file browsers and disks leave behind in folders that they show: files, files by their beginning, and folders.
 _DEBRIS = {".DS_Store", ".directory", "Thumbs.db", "ehthumbs.db", "desktop.ini"}
 _DEBRIS_BEGINS = ("._", ".nfs", ".fuse_hidden")
@@ -73,6 +76,7 @@ def compose_manifest(
         "checksums": checksums,
     }
     text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii")
+    text = text.removesuffix(b"\n}") + _SEAL.format(hashlib.sha256(text).hexdigest()).encode("ascii")
     if len(text) > LARGEST:
         raise ValueError(f"a manifest of {len(text)} bytes is too large; put long lists into arrays")
     return text
@@ -111,8 +115,9 @@ def parse_manifest(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise damaged(path)
     manifest["group"] = manifest.get("group") if version > 1 else ""
-    if not _well_formed(manifest):
+    if not _well_formed(manifest) or not _intact(text):
         raise damaged(path)
+    manifest.pop("sha256", None)
     return manifest
 
 
@@ -150,6 +155,13 @@ def _is_debris(file: str) -> bool:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _intact(text: bytes) -> bool:
+    """Return whether the text is what its last line says; earlier versions wrote none."""
+    body, comma, seal = text.rpartition(b",\n")
+    sealed = re.fullmatch(rf' "sha256": "({_SHA256})"\n\}}'.encode(), seal)
+    return sealed is None or hashlib.sha256(body + b"\n}").hexdigest().encode() == sealed[1]
 
 
 def _well_formed(manifest: dict[str, Any]) -> bool:

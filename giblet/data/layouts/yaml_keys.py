@@ -159,6 +159,7 @@ SETTINGS = {
     "frame_skip": Key(_whole, "frames of the film passed over for each one taken"),
     "tier": Key(_name, "tier of a TextGrid that holds the words"),
     "sheet": Key(_name, "sheet of an xlsx that holds the annotations"),
+    "cache": Key(_name, "folder, from root, where its datasets and features are kept; without it cache"),
 }
 """Settings of the dataset."""
 

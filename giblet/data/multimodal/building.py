@@ -16,12 +16,13 @@ from giblet.alignment import support
 from giblet.data.layouts import find_study
 from giblet.data.multimodal.prepared import VERSION, Prepared, Scan, Stimulus, is_prepared, read_prepared
 from giblet.data.multimodal.scans import PlacedScan, needs_mask, place_scan, write_scan
-from giblet.data.multimodal.settings import SERVING, DatasetSettings, asked_settings, checked_settings
+from giblet.data.multimodal.settings import PLACE, SERVING, DatasetSettings, asked_settings, checked_settings
 from giblet.data.multimodal.stimuli import StimulusFiles, usual_features, write_stimulus
 from giblet.data.study import RunFiles, Study
 from giblet.errors import ParameterError, StoreError, StudyError
 from giblet.jobs import Job, Runner, in_turn, values
 from giblet.progress import SILENT, Progress, stage
+from giblet.store import default_folder
 from giblet.timeline import TRGrid
 from giblet.workfolder import WorkFolder, check_place, reason
 
@@ -43,7 +44,7 @@ def find_prepared(
     asked : mapping
         Arguments of `DatasetSettings.asked` that were given.
     cache_dir : str or os.PathLike, optional
-        Where built datasets are kept; by default ``cache`` in the study's folder.
+        Where built datasets are kept; by default as the study states, or ``cache`` in its folder.
     progress : Progress
         Who watches.
 
@@ -322,14 +323,18 @@ def _check_same(prepared: Prepared, asked: Mapping[str, Any]) -> None:
 
 
 def cache_of(study: Study, asked: str | os.PathLike[str] | None = None) -> Path:
-    """Return where datasets and stores are kept: as asked, ``cache`` in the study's folder, or the user's cache."""
+    """Return where datasets and stores are kept: as asked, as the study states, ``cache`` in its folder, or the user's
+    cache.
+    """
     if asked is not None:
         return Path(asked)
+    if PLACE in study.settings:
+        return study.root / Path(study.settings[PLACE]).expanduser()
     beside = study.root / "cache"
     try:
         check_place(beside / "dataset")
     except OSError as error:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "giblet"
+        home = default_folder() / "datasets"
         log.debug("%s cannot be written (%s): the dataset is kept in %s", beside, reason(error), home)
         return home
     return beside

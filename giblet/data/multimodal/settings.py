@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SERVING = ("split_by", "splits", "gap", "mode")
 """What a study may state that decides how a dataset is served, and not what it holds."""
+PLACE = "cache"
+"""What a study may state that decides where a dataset is kept."""
 FILTERS = ("mean", "lanczos", "last")
 
 
@@ -148,7 +150,7 @@ def asked_settings(study: Study, asked: Mapping[str, Any]) -> DatasetSettings:
     ParameterError
         If a value cannot be used.
     """
-    stated = {name: value for name, value in study.settings.items() if name not in SERVING}
+    stated = {name: value for name, value in study.settings.items() if name not in (*SERVING, PLACE)}
     if "hrf" in stated and not asked.get("delays"):
         stated.setdefault("apply_hrf", True)
     if asked.get("apply_hrf"):

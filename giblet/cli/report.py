@@ -17,7 +17,7 @@ def command(
     path: Annotated[
         str,
         typer.Argument(
-            help="What giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote, or the URL of a store.",
+            help="What giblet extract, giblet benchmark, giblet dataset build or giblet fit wrote; also a store's URL.",
             metavar="STORE|BENCHMARK|DATASET|FIT",
             show_default=False,
         ),

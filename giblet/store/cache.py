@@ -13,8 +13,8 @@ from typing import Any
 from giblet.errors import StoreError, printable
 from giblet.store.copying import DamagedError, VanishedError, copy_store
 from giblet.store.defaults import default_folder, default_limit
-from giblet.store.lease import Lease
 from giblet.store.generation import publish
+from giblet.store.lease import Lease
 from giblet.store.partial import StoreTakenError
 from giblet.store.place import is_url
 from giblet.store.reader import is_store, stored_key, verify

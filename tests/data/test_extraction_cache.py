@@ -101,7 +101,9 @@ def test_codes_are_found_without_loading_the_codec(clip, tmp_path, monkeypatch):
 
 def test_another_codec_misses(clip, tmp_path, tiny):
     first = extract(clip, tmp_path / "a", codec=tiny)
-    assert not extract(clip, tmp_path / "b", codec=random_encodec(), bandwidth=first.provenance["codec"]["bandwidth"]).hit
+    assert not extract(
+        clip, tmp_path / "b", codec=random_encodec(), bandwidth=first.provenance["codec"]["bandwidth"]
+    ).hit
     assert extract(clip, tmp_path / "c", codec=tiny).hit
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -76,6 +77,14 @@ def test_a_changed_film_misses(clip, tmp_path, made, monkeypatch):
     os.utime(clip, ns=times)
     assert not power(clip, tmp_path / "b").hit
     assert made == ["clip.wav"] * 2
+
+
+def test_two_at_a_time_to_one_output_compute_once(clip, tmp_path, made):
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: power(clip, tmp_path / "a"), range(2)))
+    assert sorted(each.hit for each in done) == [False, True]
+    assert made == ["clip.wav"]
+    assert verify(tmp_path / "a") == []
 
 
 @pytest.mark.parametrize("other", [{"tr": 2}, {"start": 1}, {"max_trs": 1}, {"incomplete": "pad"}])

@@ -27,12 +27,13 @@ def films(monkeypatch):
 @pytest.fixture
 def film_alone(study_file):
     """A study of the film, without BOLD."""
-    return study_file("alone", subjects=["a1"], runs=None, bold=None, annotations=None, features=["audio.power"])
+    nothing = {"runs": None, "bold": None, "annotations": None}
+    return lambda tr=1.5: study_file("alone", subjects=["a1"], tr=tr, features=["audio.power"], **nothing)
 
 
 def test_two_datasets_decode_a_film_once(film_alone, tmp_path, films):
     for number in range(2):
-        assert len(MultimodalDataset(film_alone, cache_dir=tmp_path / str(number), filter="mean")) == 20
+        assert len(MultimodalDataset(film_alone(), cache_dir=tmp_path / str(number), filter="mean")) == 20
     assert films == ["film.mp4"]
     assert len(Cache.asked(True).entries()) == 1
     stores = [path for path in tmp_path.glob("?/stores/*")]
@@ -41,8 +42,8 @@ def test_two_datasets_decode_a_film_once(film_alone, tmp_path, films):
 
 
 def test_other_trs_are_other_stores(film_alone, tmp_path):
-    assert len(MultimodalDataset(film_alone, cache_dir=tmp_path, filter="mean")) == 20
-    assert len(MultimodalDataset(film_alone, cache_dir=tmp_path, filter="mean", tr=3)) == 10
+    assert len(MultimodalDataset(film_alone(), cache_dir=tmp_path, filter="mean")) == 20
+    assert len(MultimodalDataset(film_alone(3), cache_dir=tmp_path, filter="mean")) == 10
 
 
 def test_a_study_says_where_its_datasets_are_kept(study_file, study_folder, tmp_path):

@@ -35,7 +35,7 @@ def made(monkeypatch):
     original = extraction.Filler.fill
 
     def fill(self, *args, **options):
-        names.append(os.path.basename(self._film))
+        names.append(self._film.name)
         return original(self, *args, **options)
 
     monkeypatch.setattr(extraction.Filler, "fill", fill)
@@ -109,8 +109,8 @@ def test_codes_are_found_without_loading_the_codec(clip, tmp_path, monkeypatch):
 
 
 def test_another_codec_misses(clip, tmp_path, tiny):
-    first = extract(clip, tmp_path / "a", codec=tiny)
-    assert not extract(clip, tmp_path / "b", codec=random_encodec(), bandwidth=first.provenance["codec"]["bandwidth"]).hit
+    extract(clip, tmp_path / "a", codec=tiny)
+    assert not extract(clip, tmp_path / "b", codec=random_encodec()).hit
     assert extract(clip, tmp_path / "c", codec=tiny).hit
 
 

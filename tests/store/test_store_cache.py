@@ -19,7 +19,16 @@ import pytest
 import giblet.store.cache as cache_module
 import giblet.store.copying as copying
 from giblet.errors import ParameterError, StoreError
-from giblet.store import Cache, StoreTakenError, StoreWriter, as_bytes, content_key, default_folder, open_dataset, verify
+from giblet.store import (
+    Cache,
+    StoreTakenError,
+    StoreWriter,
+    as_bytes,
+    content_key,
+    default_folder,
+    open_dataset,
+    verify,
+)
 from giblet.store.defaults import default_limit
 
 PROJECT = Path(cache_module.__file__).parents[2]

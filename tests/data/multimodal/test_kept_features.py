@@ -36,7 +36,7 @@ def test_two_datasets_decode_a_film_once(film_alone, tmp_path, films):
         assert len(MultimodalDataset(film_alone(), cache_dir=tmp_path / str(number), filter="mean")) == 20
     assert films == ["film.mp4"]
     assert len(Cache.asked(True).entries()) == 1
-    stores = [path for path in tmp_path.glob("?/stores/*")]
+    stores = list(tmp_path.glob("?/stores/*"))
     assert len(stores) == 2
     assert [verify(path) for path in stores] == [[], []]
 

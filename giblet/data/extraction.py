@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from giblet.store import (
     stored_key,
     verify,
 )
+from giblet.store.partial import real, sweep
 from giblet.timeline import Seconds
 
 log = logging.getLogger(__name__)
@@ -210,6 +212,9 @@ def _hit(output: Path | str) -> Extraction:
         raise StoreError(
             f"holds this already, but {len(damaged)} of its files are damaged", "replace it with --force", output
         )
+    # Who was killed just after it had put the store there left its hidden folder.
+    with suppress(OSError):
+        sweep(real(output))
     log.debug("%s holds this already", output)
     return Extraction(output, True, read_manifest(output)["provenance"])
 

@@ -23,8 +23,8 @@ from giblet.store.shelves import Entry, Shelves, bytes_in
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT = 1.0
-"""Seconds between two looks at what another process makes."""
+SHORTEST_WAIT, LONGEST_WAIT = 0.01, 1.0
+"""Seconds between two looks at what another process makes, at first and after a while."""
 ATTEMPTS = 3
 """How often what turned out to be damaged or removed is looked for again before it is made without asking."""
 _said: set[Path] = set()
@@ -118,7 +118,7 @@ class Cache:
         pathlib.Path or None
             The entry, or None.
         """
-        pause = 0.01
+        pause = SHORTEST_WAIT
         with Lease(self.folder / "leases" / key[:2], key) as lease:
             while (entry := self.find(key)) is None:
                 try:
@@ -130,7 +130,8 @@ class Cache:
                     # The last holder may have kept it just before it gave the lease back.
                     entry = self.find(key)
                     break
-                logger.debug("waiting for another process to make %s", key)
+                if pause == SHORTEST_WAIT:
+                    logger.debug("waiting for another process to make %s", key)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_WAIT)
             yield entry

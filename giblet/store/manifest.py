@@ -159,7 +159,7 @@ def _refuse_constant(name: str) -> None:
 
 def _intact(text: bytes) -> bool:
     """Return whether the text is what its last line says; earlier versions wrote none."""
-    body, comma, seal = text.rpartition(b",\n")
+    body, _, seal = text.rpartition(b",\n")
     sealed = re.fullmatch(rf' "sha256": "({_SHA256})"\n\}}'.encode(), seal)
     return sealed is None or hashlib.sha256(body + b"\n}").hexdigest().encode() == sealed[1]
 

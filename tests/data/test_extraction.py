@@ -221,7 +221,8 @@ def both(self):
 
 FilmCodes.__iter__ = both
 try:
-    print("hit" if extract(clip, store, codec="tiny", tr=tr, device="cpu").hit else "written")
+    done = extract(clip, store, codec="tiny", tr=tr, device="cpu", cache=False)
+    print("hit" if done.hit else "written")
 except GibletError as error:
     print(error)
 """

@@ -316,7 +316,9 @@ class _Maker:
         # Latents are looked up from codes.
         wanted = list(dict.fromkeys("audio.codes" if name == "audio.latents" else name for name in names))
         details = [settings.codec, settings.bandwidth] if "audio.codes" in wanted else []
-        key = json.dumps([str(film.resolve()), film.stat().st_size, film.stat().st_mtime_ns, *wanted, *details])
+        state = film.stat()
+        about = [str(film.resolve()), state.st_size, state.st_mtime_ns, str(self._grid.tr), *wanted, *details]
+        key = json.dumps(about)
         path = stores / f"{film.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         extract(
             film, path, tr=self._grid.tr, codec=settings.codec, bandwidth=settings.bandwidth, features=wanted,

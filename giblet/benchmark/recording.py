@@ -59,7 +59,7 @@ class Elsewhere:
 def here(
     paths: Sequence[Path], codec: Codec, methods: Sequence[Method], segment: float, listen: float, pool: ScorePool,
     jobs: int, workshop: Parts, progress: Progress,
-) -> Iterator[Measured | MediaError]:  # fmt: skip
+) -> Iterator[Measured | MediaError | ClusterError]:  # fmt: skip
     """Yield what was measured of each file, or why it cannot be."""
     for number, path in enumerate(paths, 1):
         name = path.name if len(paths) == 1 else f"{path.name} ({number} of {len(paths)})"

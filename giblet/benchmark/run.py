@@ -29,7 +29,7 @@ from giblet.benchmark.summary import drift, interval, overall, warnings_about
 from giblet.benchmark.work import Workshop, check_output, write_text
 from giblet.codecs import Codec
 from giblet.codecs.quality import sound_files
-from giblet.errors import MediaError, ParameterError
+from giblet.errors import ClusterError, MediaError, ParameterError
 from giblet.metrics import ScorePool, SegmentScore, available_measures
 from giblet.metrics.engine import check_segment
 from giblet.progress import SILENT, Progress
@@ -137,6 +137,7 @@ def run_benchmark(
     measured: list[Measured] = []
     skipped: list[Skipped] = []
     with Workshop(output, force) as workshop, ScorePool(jobs) as pool:
+        ends: Iterable[Measured | MediaError | ClusterError]
         if elsewhere is None:
             ends = here(paths, codec, methods, segment, listen, pool, jobs, workshop, progress)
         else:

@@ -216,6 +216,12 @@ def _notes(work: _Work, signal: np.ndarray, null: BlockPlan | ShiftPlan | None) 
     ]
     if gap < reach:
         notes.append("The gap is shorter than the model's reach: what is learnt from and what is judged by overlap.")
+    repeats = max(problem.alike_runs(), key=len)
+    if len(repeats) > 1:
+        notes.append(
+            f"{len(repeats)} runs show the same: what is judged by was shown in what is learnt from, too, so that r "
+            "also tells of responses learnt by heart."
+        )
     if not used.all():
         notes.append(
             f"{(~used).sum()} of {len(used)} rows are not used: censored, unknown, or before what delays reach."

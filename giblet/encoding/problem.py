@@ -107,6 +107,14 @@ class EncodingProblem:
         """Yield the rows of each run."""
         yield from run_slices(self.runs)
 
+    def alike_runs(self) -> list[list[int]]:
+        """Return the labels of runs, those together whose features are equal."""
+        found: dict[tuple[bytes, ...], list[int]] = {}
+        for rows in self.each_run():
+            shown = tuple(np.ascontiguousarray(values[rows]).tobytes() for values in self.features.values())
+            found.setdefault(shown, []).append(int(self.runs[rows.start]))
+        return list(found.values())
+
     def signal(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Tell which targets change within the rows that are used, or within these: bool (n_targets,)."""
         found = np.zeros(self.n_targets, bool)

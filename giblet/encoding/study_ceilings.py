@@ -78,7 +78,7 @@ def known_ceilings(people: Sequence[EncodingProblem]) -> dict[str, Ceiling | str
     except EncodingError as error:
         found |= dict.fromkeys([*(problem.name for problem in people), "group"], f"{error.problem}; {error.remedy}")
     for problem in people:
-        repeats = max(_alike(problem), key=len)
+        repeats = max(problem.alike_runs(), key=len)
         n_runs = sum(1 for _ in problem.each_run())
         if len(repeats) > 1 and (len(repeats) == n_runs or isinstance(found[problem.name], str)):
             found[problem.name] = repeat_ceiling(problem, repeats)
@@ -108,7 +108,7 @@ def repeat_ceiling(problem: EncodingProblem, runs: Sequence[int] | None = None, 
         If no two runs show the same, or their lengths differ.
     """
     slices = {int(problem.runs[rows.start]): rows for rows in run_slices(problem.runs)}
-    runs = _alike(problem)[0] if runs is None else runs
+    runs = problem.alike_runs()[0] if runs is None else runs
     chosen = [slices[run] for run in runs if run in slices]
     lengths = [rows.stop - rows.start for rows in chosen]
     if len(chosen) < 2 or len(chosen) < len(runs) or len(set(lengths)) > 1:
@@ -186,12 +186,3 @@ def shared_rows(problems: Sequence[EncodingProblem]) -> np.ndarray:
     if len(rows) < FEWEST_ROWS:
         raise EncodingError(f"all subjects use only {len(rows)} rows", "censor less, or leave subjects out")
     return rows
-
-
-def _alike(problem: EncodingProblem) -> list[list[int]]:
-    """Return the labels of runs, those together whose features are equal."""
-    found: dict[tuple[bytes, ...], list[int]] = {}
-    for rows in problem.each_run():
-        shown = tuple(np.ascontiguousarray(values[rows]).tobytes() for values in problem.features.values())
-        found.setdefault(shown, []).append(int(problem.runs[rows.start]))
-    return list(found.values())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Subjects whose brains are drawn.
 MOST_BRAINS = 4
 # What is said of a fit and makes its figures worth less.
-_SERIOUS = ("is shorter than", "no p below", "No ceiling")
+_SERIOUS = ("is shorter than", "no p below", "runs show the same", "No ceiling")
 
 
 @dataclass(frozen=True)

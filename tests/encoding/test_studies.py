@@ -105,6 +105,7 @@ def test_runs_that_repeat_have_a_ceiling_of_their_own():
     every = fit(problem({"x": x[:300]}, bold[:300], lengths=(150, 150)), delays=(), null="none")
     for scores in (some, every):
         assert scores.ceiling.level == "run"
+        assert any(note.startswith("2 runs show the same: what is judged by") for note in scores.notes)
         np.testing.assert_allclose(scores.ceiling.r.mean(), np.sqrt(0.5), atol=0.05)
     none = fit(problem({"x": x[150:]}, bold[150:], lengths=(150, 150)), delays=(), null="none")
     assert none.about_ceiling.startswith("No ceiling: there is 1 subject")

@@ -62,7 +62,7 @@ class Upsample(nn.ConvTranspose1d):
         super().__init__(n_in, n_out, 2 * ratio, ratio)
         self.before = 0 if streaming else ratio // 2
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Spread (batch, n_in, frames) to (batch, n_out, frames · ratio)."""
         return super().forward(x)[..., self.before : self.before + x.shape[-1] * self.stride[0]]
 

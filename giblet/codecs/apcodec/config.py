@@ -76,7 +76,7 @@ class APCodecConfig:
             if broken:
                 raise CodecError(
                     problem,
-                    "let hop · 2 ≤ window ≤ n_fft, n_fft and ratio be even, kernel odd, and codebooks of 2…32768 entries",
+                    "let 2 · hop ≤ window ≤ n_fft, n_fft and ratio be even, kernel odd, codebooks of 2…32768 entries",
                 )
 
     @property

@@ -7,7 +7,7 @@ Kumar et al. (2023), High-Fidelity Audio Compression with Improved RVQGAN (proje
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,7 @@ class ResidualQuantizer(nn.Module):
         total = torch.zeros_like(latents)
         codes = []
         codebook_loss = commitment_loss = latents.new_zeros(())
-        for layer in self.layers[:n_codebooks]:
+        for layer in self._first(n_codebooks):
             given = layer.project_in(latents - total)
             chosen = layer.nearest(given)
             entry = layer.look_up(chosen)
@@ -111,7 +111,7 @@ class ResidualQuantizer(nn.Module):
         """Return the codes, int64 (batch, n_codebooks, frames), of latents (batch, latent_dim, frames)."""
         left = latents
         codes = []
-        for layer in self.layers[:n_codebooks]:
+        for layer in self._first(n_codebooks):
             chosen = layer.nearest(layer.project_in(left))
             left = left - layer.project_out(layer.look_up(chosen))
             codes.append(chosen)
@@ -119,9 +119,14 @@ class ResidualQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the latents (batch, latent_dim, frames) of codes (batch, n_codebooks, frames)."""
-        layers = zip(self.layers, codes.unbind(1), strict=False)
-        return torch.stack([layer.project_out(layer.look_up(chosen)) for layer, chosen in layers]).sum(0)
+        layers = self._first(codes.shape[1])
+        return torch.stack([
+            layer.project_out(layer.look_up(chosen)) for layer, chosen in zip(layers, codes.unbind(1), strict=True)
+        ]).sum(0)  # fmt: skip
 
     def codebooks(self, n_codebooks: int | None = None) -> Tensor:
         """Return what each entry adds to a latent, float32 (n_codebooks, codebook_size, latent_dim)."""
-        return torch.stack([layer.vectors() for layer in self.layers[:n_codebooks]])
+        return torch.stack([layer.vectors() for layer in self._first(n_codebooks)])
+
+    def _first(self, n_codebooks: int | None) -> list[Codebook]:
+        return cast("list[Codebook]", list(self.layers[:n_codebooks]))

@@ -9,10 +9,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from giblet.errors import ParameterError
-from giblet.training.config import TrainingConfig
+from giblet.training.apcodec.config import APCodecTrainingConfig
+from giblet.training.config import CodecTrainingConfig
+from giblet.training.encodec_config import TrainingConfig
 from giblet.training.lm_config import LanguageModelConfig
 
 Config = TypeVar("Config", bound=BaseModel)
+
+KINDS: dict[str, type[CodecTrainingConfig]] = {"encodec": TrainingConfig, "apcodec": APCodecTrainingConfig}
 
 
 def built_in_configs() -> dict[str, Path]:
@@ -26,7 +30,7 @@ def built_in_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
 
 
-def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingConfig:
+def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> CodecTrainingConfig:
     """Read the settings of a codec's run.
 
     Parameters
@@ -38,7 +42,7 @@ def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingCo
 
     Returns
     -------
-    TrainingConfig
+    CodecTrainingConfig
         Valid settings.
 
     Raises
@@ -76,19 +80,19 @@ def read_lm_config(source: Path | str, overrides: tuple[str, ...] = ()) -> Langu
     return check_lm_config(_overridden(values, overrides), path)
 
 
-def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingConfig:
+def check_config(values: dict[str, Any], path: Path | None = None) -> CodecTrainingConfig:
     """Turn plain values into settings.
 
     Parameters
     ----------
     values : dict
-        As a YAML file holds them.
+        As a YAML file holds them; ``model.kind`` says whose they are, by default EnCodec's.
     path : Path or None
         Where they come from, for the message.
 
     Returns
     -------
-    TrainingConfig
+    TrainingConfig or APCodecTrainingConfig
         Valid settings.
 
     Raises
@@ -96,7 +100,11 @@ def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingCo
     ParameterError
         If a value has no meaning; the message names the first, and how many there are.
     """
-    return _checked(TrainingConfig, values, path)
+    model = values.get("model")
+    kind = model.get("kind", "encodec") if isinstance(model, dict) else "encodec"
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ParameterError(f"model.kind is {kind!r}", f"choose one of {', '.join(KINDS)}", path)
+    return _checked(KINDS[kind], values, path)
 
 
 def check_lm_config(values: dict[str, Any], path: Path | None = None) -> LanguageModelConfig:

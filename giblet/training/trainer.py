@@ -21,12 +21,11 @@ from giblet.progress import SILENT, Progress, stage
 from giblet.training.adversary import Adversary
 from giblet.training.augmentation import Augmentation
 from giblet.training.checkpoints import load_checkpoint, replace_file, save_checkpoint
-from giblet.training.config import TrainingConfig
+from giblet.training.config import CodecTrainingConfig
 from giblet.training.configfile import check_config
 from giblet.training.corpus import Corpus
 from giblet.training.crops import Crops, Loader, prepare
-from giblet.training.encodec import EncodecTrainee
-from giblet.training.objective import Objective
+from giblet.training.kinds import make_trainee
 from giblet.training.ownership import sole_owner
 from giblet.training.runlog import Means, RunLog
 from giblet.training.schedule import learning_rate
@@ -65,6 +64,8 @@ class TrainingResult:
         Last validation, by bandwidth such as ``"3 kbps"``.
     first_mel_distance : dict of str to float
         First validation of the run, before any step: ``"no codes"`` where there were no codebooks yet.
+    losses, first_losses : dict of str to float
+        Every loss on held-out sound at the highest bandwidth, by name, at the last validation and the first.
     """
 
     folder: Path
@@ -75,6 +76,8 @@ class TrainingResult:
     waiting: float
     mel_distance: dict[str, float]
     first_mel_distance: dict[str, float]
+    losses: dict[str, float]
+    first_losses: dict[str, float]
 
 
 class Trainer:
@@ -82,7 +85,7 @@ class Trainer:
 
     Parameters
     ----------
-    config : TrainingConfig
+    config : CodecTrainingConfig
         What to do; ``data.folder`` must be given.
     folder : Path
         Where the run lies.
@@ -99,7 +102,7 @@ class Trainer:
         If a checkpoint is damaged.
     """
 
-    def __init__(self, config: TrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
+    def __init__(self, config: CodecTrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
         self.config = config
         self.folder = folder
         self._progress = progress
@@ -114,24 +117,24 @@ class Trainer:
         self.step = 0
         self._means = Means()
         self._first_mel_distance: dict[str, float] = {}
+        self._first_losses: dict[str, float] = {}
         if state is not None:
             self._resume(state)
 
     def _build(self) -> None:
         config = self.config
-        seed, channels = config.run.seed, config.model.channels
-        self.trainee = EncodecTrainee(
-            config.model, config.quantizer, seed, self._device, decoder_only=config.learns == "decoder"
-        )
-        adversary = config.adversary
+        self.trainee, self._objective = make_trainee(config, self._device)
         self._adversary = (
-            Adversary(adversary, config.optimizer, channels, seed, self._device, config.crop_samples)
-            if adversary.discriminators
+            Adversary(
+                config.adversary,
+                config.optimizer,
+                config.model.channels,
+                config.run.seed,
+                self._device,
+                config.crop_samples,
+            )
+            if config.adversary.discriminators
             else None
-        )
-        weights = {"generator": adversary.generator, "feature_matching": adversary.feature_matching}
-        self._objective = Objective(
-            config.losses, config.model.sample_rate, weights if self._adversary else {}, self._device
         )
         self._optimizer = torch.optim.AdamW(
             self.trainee.parameters(),
@@ -214,6 +217,7 @@ class Trainer:
             ):
                 if not self._first_mel_distance:
                     self._first_mel_distance = self._validate(run_log, report)
+                    self._first_losses = self._validation.losses
                     self._save()
                 settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
                 replace_file(self.folder / _SETTINGS, lambda path: path.write_text(settings, encoding="utf-8"))
@@ -240,6 +244,8 @@ class Trainer:
             waited / max(seconds, 1e-9),
             self._validation.mel_distance,
             self._first_mel_distance,
+            self._validation.losses,
+            self._first_losses,
         )
 
     def _train(self, step: int, sound: Tensor) -> dict[str, float]:
@@ -250,14 +256,14 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         made = self.trainee.reconstruct(sound, step)
-        losses = self._objective.losses(sound, made.sound, step)
+        losses = self._objective.losses(sound, made, step)
         if self._adversary and step >= config.adversary.start:
             losses |= self._adversary.losses(sound, made.sound)
         figures = losses | made.penalties
         _check_finite(figures, step)
         self._optimizer.zero_grad(set_to_none=True)
         try:
-            self._objective.backward(losses, made.penalties, made.sound)
+            self._objective.backward(losses, made)
         except FloatingPointError as error:
             raise _diverged(str(error), step) from error
         parameters = list(self.trainee.parameters())
@@ -281,8 +287,8 @@ class Trainer:
             yield torch.from_numpy(sound)
 
     def _validate(self, run_log: RunLog, report: Callable[[int, dict[str, float]], None] | None) -> dict[str, float]:
-        distances = self._validation.run(self.trainee)
-        run_log.validation(self.step, distances, self._validation.examples)
+        distances = self._validation.run(self.trainee, self._objective, self._adversary, self.step)
+        run_log.validation(self.step, distances, self._validation.losses, self._validation.examples)
         if report is not None:
             report(self.step, distances)
         return distances
@@ -300,6 +306,7 @@ class Trainer:
                 "adversary": self._adversary.state_dict() if self._adversary else {},
                 "means": self._means.sums,
                 "first_mel_distance": self._first_mel_distance,
+                "first_losses": self._first_losses,
             },
         )
         log.debug("checkpoint of step %d in %s", self.step, self.folder)
@@ -321,6 +328,7 @@ class Trainer:
         self.step = state["step"]
         self._means.sums = state["means"]
         self._first_mel_distance = state["first_mel_distance"]
+        self._first_losses = state.get("first_losses", {})
 
 
 def _check_finite(figures: dict[str, Tensor], step: int) -> None:
@@ -337,7 +345,7 @@ def _diverged(what: str, step: int) -> CodecError:
     )
 
 
-def _check_same_run(config: TrainingConfig, folder: Path) -> None:
+def _check_same_run(config: CodecTrainingConfig, folder: Path) -> None:
     path = folder / _SETTINGS
     if not path.exists():
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from giblet.errors import ParameterError
-from giblet.training.config import ModelConfig, TrainingConfig
+from giblet.training.encodec_config import ModelConfig, TrainingConfig
 from giblet.training.configfile import built_in_configs, check_config, read_config
 
 

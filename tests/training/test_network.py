@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import EncodecModel
 
-from giblet.training.config import ModelConfig
+from giblet.training.encodec_config import ModelConfig
 from giblet.training.encodec import encodec_config
 from giblet.training.network import run_network
 

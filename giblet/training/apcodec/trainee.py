@@ -1,0 +1,130 @@
+"""APCodec as something that can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from giblet.codecs.apcodec.model import APCodecModel
+from giblet.codecs.apcodec.spectrum import Spectrum, analyse, synthesise
+from giblet.training.apcodec.config import APCodecModelSection, APCodecQuantizerConfig
+from giblet.training.checkpoints import replace_file, write_json
+from giblet.training.trainee import Reconstruction
+
+
+@dataclass
+class SpectralReconstruction(Reconstruction):
+    """What an APCodec in training made of a batch.
+
+    Attributes
+    ----------
+    reference : Spectrum
+        Of the sound that came; no gradient.
+    spectrum : Spectrum
+        What the decoder made, of the same shape.
+    """
+
+    reference: Spectrum
+    spectrum: Spectrum
+
+
+class APCodecTrainee:
+    """An `APCodecModel` in training.
+
+    Parameters
+    ----------
+    settings : APCodecModelSection
+        Its size.
+    quantizer : APCodecQuantizerConfig
+        How codebooks learn.
+    seed : int
+        Of the random weights and of all later choices.
+    device : str
+        Where it runs.
+    """
+
+    def __init__(
+        self, settings: APCodecModelSection, quantizer: APCodecQuantizerConfig, seed: int, device: str
+    ) -> None:
+        self._sizes = settings.sizes
+        self._quantizer = quantizer
+        self._seed = seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model = APCodecModel(self._sizes).to(device)
+        self.bandwidths = self._sizes.bandwidths[0 if quantizer.dropout else -1 :]
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether codes are in use: always."""
+        return True
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Iterate over what the optimiser changes."""
+        return self.model.parameters()
+
+    def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
+        """Do nothing: the codebooks learn from the first step."""
+
+    def reconstruct(self, sound: Tensor, step: int) -> SpectralReconstruction:
+        """Encode and decode a batch for training.
+
+        Parameters
+        ----------
+        sound : Tensor, float32, shape (batch, 1, samples)
+            Whole frames, a hop of the spectra short: as many spectra as the decoder makes.
+        step : int
+            Decides how many codebooks take part, where that is random.
+
+        Returns
+        -------
+        SpectralReconstruction
+            Sound, spectra, and the quantiser's penalties.
+        """
+        n_codebooks = self._sizes.n_codebooks
+        # A choice depends on seed and step alone, so a resumed run chooses as an uninterrupted one.
+        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + step + 1) % 2**63)
+        if torch.rand((), generator=generator) < self._quantizer.dropout:
+            n_codebooks = int(torch.randint(n_codebooks, (), generator=generator)) + 1
+        return self._reconstruct(sound, n_codebooks)
+
+    @torch.no_grad()
+    def at_bandwidth(self, sound: Tensor, bandwidth: float | None) -> SpectralReconstruction:
+        """Encode and decode at one bandwidth in kbps, or without codes for None."""
+        return self._reconstruct(sound, None if bandwidth is None else self._sizes.bandwidths.index(bandwidth) + 1)
+
+    def _reconstruct(self, sound: Tensor, n_codebooks: int | None) -> SpectralReconstruction:
+        with torch.no_grad():
+            reference = analyse(sound[:, 0], self._sizes)
+        latents = self.model.encoder(reference)
+        penalties = {}
+        if n_codebooks is not None:
+            quantized = self.model.quantizer(latents, n_codebooks)
+            latents = quantized.latents
+            penalties = {"codebook": quantized.codebook_loss, "commitment": quantized.commitment_loss}
+        spectrum = self.model.decoder(latents)
+        decoded = synthesise(spectrum.log_amplitude, spectrum.phase, self._sizes)
+        return SpectralReconstruction(decoded[:, None], penalties, reference, spectrum)
+
+    def load(self, source: str) -> None:
+        """Start from the weights of a trained codec of the same size."""
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """Write the model in giblet's format; what was there is replaced file by file.
+
+        Parameters
+        ----------
+        folder : Path
+            Created where it is absent.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {key: value.detach().cpu().contiguous() for key, value in self.model.state_dict().items()}
+        weights = save(tensors, metadata={"format": "pt"})
+        replace_file(folder / "model.safetensors", lambda path: path.write_bytes(weights))
+        write_json(folder / "config.json", {"model_type": "apcodec"} | self._sizes.to_dict())

@@ -121,6 +121,11 @@ class APCodecConfig:
         """
         return (self.ratio - 1) * self.hop + self.window - 2 if self.streaming else None
 
+    @property
+    def latency_ms(self) -> float | None:
+        """The same in milliseconds."""
+        return None if self.latency is None else 1000 * self.latency / self.sample_rate
+
     def n_frames(self, n_samples: int) -> int:
         """Return the latents of a sound: one at its start and one every `frame_hop` samples; none of no sound."""
         return n_samples // self.frame_hop + 1 if n_samples else 0

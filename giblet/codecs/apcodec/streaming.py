@@ -28,8 +28,7 @@ class StreamingEngine:
     model : APCodecModel
         A streaming one, on the device where it shall run.
     latents_at_once : int, optional
-        Latents of a block; 1 for the lowest latency, which is ``model.config.latency``. Each further one adds
-        ``frame_hop`` samples. Default: what is fast on the device.
+        Latents of a block; 1 for the lowest latency. Default: what is fast on the device.
     """
 
     def __init__(self, model: APCodecModel, latents_at_once: int | None = None) -> None:
@@ -40,6 +39,12 @@ class StreamingEngine:
             self.encoder_network = StreamingEncoderNetwork(model.encoder)
             self.decoder_network = StreamingDecoderNetwork(model.decoder)
             self.codebooks = CodeBooks(model.quantizer)
+
+    @property
+    def latency(self) -> int:
+        """Samples by which sound that goes through comes later."""
+        assert self.config.latency is not None
+        return self.config.latency + (self.latents_at_once - 1) * self.config.frame_hop
 
     def encoder(self, n_codebooks: int) -> StreamingEncoder:
         """Start to encode."""
@@ -171,12 +176,13 @@ class Synthesis:
     def __init__(self, config: APCodecConfig, device: torch.device) -> None:
         self.config = config
         self.before, after = config.reach
+        # What lies before the first sample is the reflected start.
+        self.skip = self.before
         middle = config.n_fft // 2
         self.support = slice(middle - self.before, middle + after)
         # Of the last block, what later windows still add to: windowed sound, and squared windows.
         self.tail = torch.zeros(2, 0, device=device)
         self.window = window_of(config, self.tail)[1:]
-        self.started = False
 
     def __call__(self, log_amplitude: Tensor, phase: Tensor) -> Tensor:
         """Return the samples that are certain with the next spectra, (n, n_bins) each."""
@@ -187,13 +193,12 @@ class Synthesis:
         sums = functional.fold(windowed.transpose(1, 2), (1, length), (1, len(self.window)), stride=(1, hop))[:, 0, 0]
         sums[:, : self.tail.shape[1]] += self.tail
         self.tail = sums[:, n_samples:].clone()
-        # What lies before the first sample is the reflected start.
-        certain = sums[:, 0 if self.started else self.before : n_samples]
-        self.started = True
+        certain = sums[:, min(self.skip, n_samples) : n_samples]
+        self.skip = max(0, self.skip - n_samples)
         return certain[0] / certain[1]
 
     def finish(self) -> Tensor:
         """Return the samples up to a hop behind the middle of the last window."""
-        rest = self.tail[:, : self.before]
+        rest = self.tail[:, self.skip : self.before]
         self.tail = self.tail[:, :0]
         return rest[0] / rest[1]

@@ -1,4 +1,4 @@
-"""Rebuild the built-in codec ``apcodec-tiny``: fetch recordings, choose the wide ones, train, write the files that ship.
+"""Rebuild the built-in codec ``apcodec-tiny``: fetch recordings, choose among them, train, write the files that ship.
 
     python data/build_apcodec_tiny.py WORK [--export] [--set NAME=VALUE ...]
 
@@ -38,7 +38,7 @@ def main() -> None:
         recordings = asked.work / "recordings"
         subprocess.run([sys.executable, Path(__file__).with_name("fetch_recordings.py"), recordings], check=True)
         choose(recordings, asked.work / "wide", asked.work / "held_out")
-        overrides = [part for value in ('data.weights={"music/*": 0.5}', *asked.set) for part in ("--set", value)]
+        overrides = [part for value in asked.set for part in ("--set", value)]
         command = ["-m", "giblet", "train", "apcodec-tiny", "--data", asked.work / "wide", "-o", run, *overrides]
         subprocess.run([sys.executable, *command], check=True)
     shrink(run / "model", result)

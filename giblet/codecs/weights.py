@@ -13,7 +13,7 @@ from giblet.errors import CodecError
 if TYPE_CHECKING:
     import numpy as np
 
-    from giblet.codecs.catalog import CodecSpec
+    from giblet.codecs.spec import CodecSpec
 
 # Where transformers' save_pretrained puts them.
 SAFETENSORS = "model.safetensors"
@@ -21,7 +21,7 @@ SAFETENSORS = "model.safetensors"
 # Buffers that only training uses; two files of one codec may differ in them.
 TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
 
-# What changes codes or sound without changing the shape of a weight.
+# What of an EnCodec changes codes or sound without changing the shape of a weight.
 SETTINGS = (
     "sampling_rate", "normalize", "chunk_length_s", "overlap", "upsampling_ratios", "use_causal_conv", "pad_mode",
     "norm_type", "trim_right_ratio", "dilation_growth_rate",
@@ -95,11 +95,15 @@ def file_fingerprint(spec: CodecSpec) -> str | None:
         if {file.get_slice(name).get_dtype() for name in names} - _FLOATS:
             return None
         return digest(
-            spec.config, ((_loaded_name(name), file.get_tensor(name)) for name in sorted(names, key=_loaded_name))
+            spec.config,
+            ((_loaded_name(name), file.get_tensor(name)) for name in sorted(names, key=_loaded_name)),
+            spec.settings,
         )
 
 
-def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) -> str:
+def digest(
+    config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]], settings: tuple[str, ...] = SETTINGS
+) -> str:
     """Return the SHA-256 of weights and of how they are used, independent of the file they came from.
 
     Parameters
@@ -108,6 +112,8 @@ def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) ->
         A codec's configuration.
     weights : iterable of (str, ndarray)
         Its weights and buffers, sorted by name; those that only training uses are passed over.
+    settings : tuple of str
+        The keys of the configuration that count; default those of an EnCodec.
 
     Returns
     -------
@@ -116,7 +122,7 @@ def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) ->
     """
     import numpy as np
 
-    sha = hashlib.sha256(json.dumps([config.get(name) for name in SETTINGS]).encode())
+    sha = hashlib.sha256(json.dumps([config.get(name) for name in settings]).encode())
     for name, values in weights:
         if not name.endswith(TRAINING_BUFFERS):
             sha.update(f"{name}{values.shape}".encode())

@@ -48,7 +48,7 @@ def extract(
     *,
     tr: Seconds = 1.5,
     codec: Any = "facebook/encodec_24khz",
-    bandwidth: float = 3.0,
+    bandwidth: float | None = None,
     features: str | Iterable[str] = "audio.codes",
     annotations: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     tier: str | None = None,
@@ -72,10 +72,10 @@ def extract(
         Directory of the store.
     tr : float or str
         Repetition time of the store's default view, seconds.
-    codec : str, os.PathLike, transformers.EncodecModel or Codec
+    codec : str, os.PathLike, transformers.EncodecModel, APCodecModel or Codec
         As in `giblet.codecs.load_codec`.
-    bandwidth : float
-        Kilobits per second.
+    bandwidth : float, optional
+        Kilobits per second; default 3, or the largest of a codec that does not offer 3.
     features : str or iterable of str
         One or several (see `giblet.features.known_features`); the film is decoded once for all of them.
     annotations : str, os.PathLike or sequence of them

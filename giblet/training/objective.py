@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from giblet.training.balancer import Balancer
 from giblet.training.encodec_config import LossConfig
 from giblet.training.losses import MelLoss, StftLoss, WaveformLoss
+from giblet.training.schedule import geometric
 from giblet.training.trainee import Reconstruction
 
 
@@ -75,9 +75,7 @@ class EncodecObjective:
 
     def log_floor(self, step: int) -> float:
         """Return the floor of the logarithms at a step: geometric from the first value to the last."""
-        first, last = self._settings.log_floor
-        done = min(1.0, step / self._settings.log_floor_steps) if self._settings.log_floor_steps else 1.0
-        return math.exp((1 - done) * math.log(first) + done * math.log(last))
+        return geometric(self._settings.log_floor, step, self._settings.log_floor_steps)
 
     def backward(self, losses: dict[str, Tensor], made: Reconstruction) -> None:
         """Add the gradient of everything to the parameters.

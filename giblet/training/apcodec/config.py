@@ -104,7 +104,7 @@ class APCodecQuantizerConfig(QuantizerSection):
     Attributes
     ----------
     start : int
-        Steps without quantiser.
+        Steps without quantiser before k-means sets the codebooks; 0 leaves them to learn from where they are.
     dropout : float
         Share of steps at a random number of codebooks, so that the codec serves every bandwidth; 0 for the highest only.
     """
@@ -132,6 +132,17 @@ class APCodecLossConfig(Section):
         Of the entries from what they stand for, and the other way round.
     n_mels : int
         Mel bands.
+    waveform : float
+        Mean absolute difference of samples; not among the authors' losses.
+    multi_mel : float
+        Mean absolute difference of mel bands, and of their decimal logarithms, at several resolutions; not among the
+        authors' losses either.
+    mel_windows : tuple of int
+        Window lengths of the last, in samples.
+    log_floor : (float, float)
+        Floor of its logarithms at the start and at the end of its descent: a high one eases the start.
+    log_floor_steps : int
+        Steps of the descent.
     """
 
     amplitude: NotNegative = 45.0
@@ -146,10 +157,16 @@ class APCodecLossConfig(Section):
     codebook: NotNegative = 10.0
     commitment: NotNegative = 2.5
     n_mels: Count = 80
+    waveform: NotNegative = 0.0
+    multi_mel: NotNegative = 0.0
+    mel_windows: tuple[Count, ...] = (128, 256, 512, 1024, 2048)
+    log_floor: tuple[Positive, Positive] = (1e-2, 1e-4)
+    log_floor_steps: Steps = 10_000
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.amplitude + self.consistency + self.real + self.imaginary + self.mel_l1 + self.mel_l2:
+        mel = self.mel_l1 + self.mel_l2 + self.multi_mel
+        if not self.amplitude + self.consistency + self.real + self.imaginary + self.waveform + mel:
             raise ValueError("all losses that hear amplitudes are 0, so none are learnt")
         return self
 

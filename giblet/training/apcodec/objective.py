@@ -13,7 +13,11 @@ from giblet.training.apcodec.config import APCodecLossConfig
 from giblet.training.apcodec.losses import consistency, log_mel, mel_bank, phase_losses
 from giblet.training.apcodec.spectra import parts
 from giblet.training.apcodec.trainee import SpectralReconstruction
+from giblet.training.losses import MelLoss
+from giblet.training.schedule import geometric
 from giblet.training.trainee import Reconstruction
+
+_NO_WEIGHTS = {"n_mels", "mel_windows", "log_floor", "log_floor_steps"}
 
 
 class APCodecObjective:
@@ -35,8 +39,12 @@ class APCodecObjective:
         self, settings: APCodecLossConfig, sizes: APCodecConfig, adversarial: dict[str, float], device: str
     ) -> None:
         self._sizes = sizes
-        self._weights = settings.model_dump(exclude={"n_mels"}) | adversarial
+        self._settings = settings
+        self._weights = settings.model_dump(exclude=_NO_WEIGHTS) | adversarial
         self._bank = mel_bank(sizes.sample_rate, sizes.n_fft, settings.n_mels).to(device)
+        self._multi_mel = MelLoss(sizes.sample_rate, settings.mel_windows, overlap=2, linear=1, log_l1=1, log_l2=0).to(
+            device
+        )
 
     def losses(self, reference: Tensor, made: Reconstruction, step: int) -> dict[str, Tensor]:
         """Compare spectra and sound.
@@ -48,7 +56,7 @@ class APCodecObjective:
         made : SpectralReconstruction
             What became of it.
         step : int
-            Decides nothing.
+            Decides the floor of the logarithms of `multi_mel`.
 
         Returns
         -------
@@ -73,6 +81,12 @@ class APCodecObjective:
             "mel_l1": functional.l1_loss(mel, target_mel),
             "mel_l2": functional.mse_loss(mel, target_mel),
         }
+        if self._weights["waveform"]:
+            losses["waveform"] = functional.l1_loss(made.sound, reference)
+        if self._weights["multi_mel"]:
+            settings = self._settings
+            self._multi_mel.log_floor = geometric(settings.log_floor, step, settings.log_floor_steps)
+            losses["multi_mel"] = self._multi_mel(reference, made.sound)
         return {name: loss for name, loss in losses.items() if self._weights[name]}
 
     def backward(self, losses: dict[str, Tensor], made: Reconstruction) -> None:

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from giblet.codecs.apcodec.model import APCodecModel
 from giblet.codecs.apcodec.spectrum import Spectrum, analyse, synthesise
 from giblet.training.apcodec.config import APCodecModelSection, APCodecQuantizerConfig
+from giblet.training.apcodec.start import set_codebooks
 from giblet.training.checkpoints import replace_file, write_json
 from giblet.training.trainee import Reconstruction
+
+LATENTS_PER_ENTRY = 10
+"""That codebooks are set from."""
 
 
 @dataclass
@@ -54,22 +58,35 @@ class APCodecTrainee:
         self._sizes = settings.sizes
         self._quantizer = quantizer
         self._seed = seed
+        self._device = device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = APCodecModel(self._sizes).to(device)
+        if quantizer.start:
+            for entries in self._entries():
+                torch.nn.init.zeros_(entries)
         self.bandwidths = self._sizes.bandwidths[0 if quantizer.dropout else -1 :]
 
     @property
     def quantizes(self) -> bool:
-        """Whether codes are in use: always."""
-        return True
+        """Whether codes are in use: entries that have not begun to learn are all 0."""
+        return all(bool(entries.any()) for entries in self._entries())
+
+    def _entries(self) -> list[Tensor]:
+        return [parameter for name, parameter in self.model.quantizer.named_parameters() if "entries" in name]
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Iterate over what the optimiser changes."""
         return self.model.parameters()
 
+    @torch.no_grad()
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
-        """Do nothing: the codebooks learn from the first step."""
+        """Set the codebooks from the latents of sounds (batch, 1, samples), ten latents an entry."""
+        found: list[Tensor] = []
+        while sum(part.shape[0] * part.shape[2] for part in found) < LATENTS_PER_ENTRY * self._sizes.codebook_size:
+            sound = next(sounds).to(self._device)
+            found.append(self.model.encoder(analyse(sound[:, 0], self._sizes)))
+        set_codebooks(self.model.quantizer, torch.cat(found), torch.Generator().manual_seed(self._seed))
 
     def reconstruct(self, sound: Tensor, step: int) -> SpectralReconstruction:
         """Encode and decode a batch for training.
@@ -86,6 +103,8 @@ class APCodecTrainee:
         SpectralReconstruction
             Sound, spectra, and the quantiser's penalties.
         """
+        if not self.quantizes:
+            return self._reconstruct(sound, None)
         n_codebooks = self._sizes.n_codebooks
         # A choice depends on seed and step alone, so a resumed run chooses as an uninterrupted one.
         generator = torch.Generator().manual_seed((self._seed * 1_000_003 + step + 1) % 2**63)

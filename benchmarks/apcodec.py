@@ -2,7 +2,7 @@
 
     python benchmarks/apcodec.py losses RUN
     python benchmarks/apcodec.py speed [SETTINGS] [--set NAME=VALUE ...] [--seconds 10] [--threads 2] [--repeats 3]
-    python benchmarks/apcodec.py quality FILES ... [--codec apcodec-tiny --codec tiny] [--bandwidth 6] [--max-seconds 12]
+    python benchmarks/apcodec.py quality FILES ... [--codec NAME ...] [--bandwidth 6] [--max-seconds 12]
 
 ``losses`` reads the log of a run. ``speed`` times an APCodec against an EnCodec of as many parameters that makes as
 many frames of codes a second of the same sound; both are transformers' and giblet's whole-file networks with random
@@ -12,6 +12,7 @@ weights, and take turns. ``quality`` puts the same files through codecs of any r
 from __future__ import annotations
 
 import argparse
+import bisect
 import csv
 import statistics
 import time
@@ -134,21 +135,21 @@ def compare_speed(sizes: APCodecConfig, seconds: float, repeats: int) -> tuple[S
 
 def equal_encodec(sizes: APCodecConfig, wanted: int) -> EncodecModel:
     """Return the EnCodec with the nearest number of parameters, and the rate, frames and bits of an APCodec."""
-    strides = {320: [8, 5, 4, 2]}[sizes.frame_hop]
 
     def config(filters: int) -> EncodecConfig:
         return EncodecConfig(
             sampling_rate=sizes.sample_rate, audio_channels=1, num_filters=filters, hidden_size=sizes.latent_dim,
-            codebook_size=sizes.codebook_size, codebook_dim=sizes.latent_dim, upsampling_ratios=strides,
-            target_bandwidths=[sizes.bandwidth],
+            codebook_size=sizes.codebook_size, codebook_dim=sizes.latent_dim, target_bandwidths=[sizes.bandwidth],
         )  # fmt: skip
 
     def size(filters: int) -> int:
         with torch.device("meta"):
             return n_parameters(EncodecModel(config(filters)))
 
-    filters = min(range(2, 64), key=lambda n: abs(size(n) - wanted))
-    model = EncodecModel(config(filters)).eval()
+    if sizes.frame_hop != config(2).hop_length:
+        raise SystemExit(f"EnCodec has a frame every {config(2).hop_length} samples, not every {sizes.frame_hop}")
+    above = bisect.bisect_left(range(2, 256), wanted, key=size) + 2
+    model = EncodecModel(config(min((above - 1, above), key=lambda filters: abs(size(filters) - wanted)))).eval()
     for layer in model.quantizer.layers:
         layer.codebook.embed.normal_()
     return model

@@ -132,13 +132,11 @@ class AdversaryConfig(Section):
         Any of `DiscriminatorName`; none for no adversarial phase.
     sizes : dict
         Arguments per discriminator, such as ``{"ms-stft": {"width": 8}}``; see their classes.
+    form : {"encodec", "hifi-gan"}
+        EnCodec: means over discriminators and layers, features relative to their level. HiFi-GAN: sums, features as they
+        are, and logits among them.
     weights : dict of str to float
-        How much a discriminator counts, to the codec and in what the discriminators learn; 1 where none is given.
-    combined : {"mean", "sum"}
-        Whether losses are a mean over sub-discriminators, and features over layers as well, or a sum.
-    features : {"relative", "absolute"}
-        Differences of features relative to their level as in EnCodec, or as they are and logits with them as in
-        HiFi-GAN.
+        With HiFi-GAN's form, how much a discriminator counts; 1 where none is given.
     start : int
         Step at which they begin.
     kind : {"hinge", "least-squares"}
@@ -153,9 +151,8 @@ class AdversaryConfig(Section):
 
     discriminators: tuple[DiscriminatorName, ...] = ()
     sizes: dict[str, dict[str, Any]] = {}
+    form: Literal["encodec", "hifi-gan"] = "encodec"
     weights: dict[DiscriminatorName, NotNegative] = {}
-    combined: Literal["mean", "sum"] = "mean"
-    features: Literal["relative", "absolute"] = "relative"
     start: Steps = 0
     kind: Literal["hinge", "least-squares"] = "hinge"
     generator: NotNegative = 3.0
@@ -165,6 +162,8 @@ class AdversaryConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.weights and self.form == "encodec":
+            raise ValueError("weights belong to the form hifi-gan: give that too")
         for name, sizes in self.sizes.items():
             if name not in self.discriminators:
                 raise ValueError(f"sizes are given for {name}, which is not among the discriminators")

@@ -175,9 +175,8 @@ class APCodecAdversaryConfig(AdversaryConfig):
     """The adversarial phase, with HiFi-GAN's sums."""
 
     discriminators: tuple[DiscriminatorName, ...] = ("multi-period", "multi-resolution")
+    form: Literal["encodec", "hifi-gan"] = "hifi-gan"
     weights: dict[DiscriminatorName, NotNegative] = {"multi-resolution": 0.1}
-    combined: Literal["mean", "sum"] = "sum"
-    features: Literal["relative", "absolute"] = "absolute"
     generator: NotNegative = 1.0
     feature_matching: NotNegative = 1.0
     update_probability: Share = 1.0

@@ -60,6 +60,11 @@ class StreamingEngine:
         parts = [decoder.run(part) for part in latents.split(self.latents_at_once)]
         return np.concatenate([*parts, decoder.finish()], axis=1)
 
+    def samples_for(self, stop: int) -> int:
+        """Return the samples after which the codes that begin before sample ``stop`` no longer change."""
+        n_blocks = -(-stop // (self.latents_at_once * self.config.frame_hop))
+        return (n_blocks * self.latents_at_once * self.config.ratio - 1) * self.config.hop + self.config.reach[1]
+
 
 class StreamingEncoder:
     """One sound on its way to codes (see `giblet.codecs.base.Encoder`)."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watching import needs_proc, peak_memory
 
+from giblet.codecs import decode, encode, load_codec
 from giblet.codecs.apcodec.config import APCodecConfig
 from giblet.codecs.apcodec.spectrum import analyse
 from giblet.codecs.apcodec.streaming import StreamingEngine
@@ -156,6 +157,24 @@ def test_autocast_around_it_changes_no_code(model, engines):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         codes = in_parts(engines[None].encoder(4), sound)
     assert np.array_equal(codes, whole_codes(model, sound))
+
+
+def test_behind_the_interface_of_codecs(model):
+    codec = load_codec(model, "cpu")
+    sound = babble(40_000)
+    codes = encode(codec, sound, codec.bandwidths[-1])
+    assert np.array_equal(codes.data, whole_codes(model, sound))
+    assert_close(decode(codec, codes), whole_sound(model, codes.data)[:, :40_000])
+
+
+@pytest.mark.parametrize("stop", [1, 320, 321, 15_360, 15_361])
+def test_what_comes_later_changes_no_code_of_what_was_asked_for(model, stop):
+    codec = load_codec(model, "cpu")
+    sound = babble(40_000)
+    wanted = -(-stop // 320)
+    certain = codec.encoder(codec.bandwidths[-1]).push(sound[:, : codec.samples_for(stop)])
+    assert certain.shape[1] >= wanted
+    assert np.array_equal(certain[:, :wanted], whole_codes(model, sound)[:, :wanted])
 
 
 # --- latency

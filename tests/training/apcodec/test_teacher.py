@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import math
 
 import pytest
+import soundfile
 import torch
 from fabricate import SMALL_APCODEC, babble, random_apcodec
 
+from giblet.codecs import encode, load_codec
 from giblet.codecs.apcodec.spectrum import Spectrum, analyse
-from giblet.errors import ParameterError
+from giblet.codecs.apcodec.streaming import StreamingEngine
+from giblet.errors import CodecError, ParameterError
 from giblet.training.apcodec.config import APCodecTeacherSection, APCodecTrainingConfig
 from giblet.training.apcodec.objective import APCodecObjective
-from giblet.training.apcodec.teacher import Answer, Teacher
+from giblet.training.apcodec.teacher import Answer, Teacher, load_teacher
 from giblet.training.apcodec.trainee import APCodecTrainee
 from giblet.training.configfile import check_config, read_config
+from giblet.training.trainer import Trainer
 
 SIZES = SMALL_APCODEC | {"n_fft": 320}
 NAMES = ["teacher_amplitude", "teacher_features", "teacher_latents", "teacher_phase"]
@@ -148,3 +153,52 @@ def test_a_teacher_is_named_by_its_folder_or_with_weights():
     assert built_in.model.streaming
     assert built_in.teacher.codec == "runs/apcodec-48khz/model"
     assert built_in.model.sizes.to_dict() == read_config("apcodec-48khz").model.sizes.to_dict() | {"streaming": True}
+
+
+# --- with folders
+
+
+def saved(folder, seed: int = 7, **sizes) -> str:
+    trainee = APCodecTrainee(
+        APCodecTrainingConfig(model=SIZES | sizes).model, APCodecTrainingConfig().quantizer, seed, "cpu"
+    )
+    trainee.save(folder)
+    return str(folder)
+
+
+def test_a_teacher_that_cannot_teach_is_refused(tmp_path):
+    sizes = student().model.config
+    for codec, told, error in (
+        (saved(tmp_path / "a", streaming=True), "streams itself", ParameterError),
+        ("tiny", "no APCodec", ParameterError),
+        (str(tmp_path / "nowhere"), "nowhere", CodecError),
+    ):
+        with pytest.raises(error, match=told):
+            load_teacher(APCodecTeacherSection(codec=codec), sizes, "cpu")
+
+
+def test_a_run_with_a_teacher_tells_its_terms_goes_on_and_leaves_a_codec_that_streams(tmp_path):
+    (tmp_path / "sound").mkdir()
+    for i in range(2):
+        soundfile.write(tmp_path / "sound" / f"{i}.wav", babble(48_000 * 2 + i)[0], 48_000)
+    values = {
+        "model": SIZES | {"kind": "apcodec", "streaming": True},
+        "teacher": saved(tmp_path / "teacher"),
+        "data": {"folder": str(tmp_path / "sound"), "batch": 1, "crop": 0.05, "validation_share": 0.5},
+        "adversary": {"discriminators": []},
+        "run": {"steps": 4, "device": "cpu", "threads": 1, "log_every": 1, "checkpoint_every": 2, "validate_every": 2},
+    }
+    whole = Trainer(check_config(values), tmp_path / "whole")
+    result = whole.run()
+    assert set(NAMES) <= result.losses.keys() & result.first_losses.keys()
+    halves = values | {"run": values["run"] | {"steps": 2}}
+    Trainer(check_config(halves), tmp_path / "halves").run()
+    again = Trainer(check_config(values), tmp_path / "halves")
+    assert again.run().losses == result.losses
+    with (tmp_path / "whole" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for name in NAMES:
+        assert any(name in str(value) for row in rows for value in row.items())
+    codec = load_codec(tmp_path / "whole" / "model", "cpu")
+    assert isinstance(codec._engine, StreamingEngine)
+    assert encode(codec, babble(5000), codec.bandwidths[-1]).data.shape == (4, 16)

@@ -30,26 +30,6 @@ def random_encodec(**config):
     return model
 
 
-SMALL_APCODEC = {
-    "width": 12, "depth": 2, "inner": 16, "reduced": 8, "latent_dim": 6, "codebook_dim": 4, "codebook_size": 64,
-}  # fmt: skip
-
-
-def random_apcodec(seed: int = 0, **sizes):
-    """Return an untrained APCodec, small unless sizes say otherwise, in which every weight does something."""
-    import torch
-
-    from giblet.codecs.apcodec.config import APCodecConfig
-    from giblet.codecs.apcodec.model import APCodecModel
-
-    torch.manual_seed(seed)
-    model = APCodecModel(APCodecConfig(**(SMALL_APCODEC | sizes))).eval().requires_grad_(False)
-    for name, weight in model.named_parameters():
-        if name.endswith(("gamma", "beta", "bias")):
-            weight.normal_(std=0.3)
-    return model
-
-
 def untrained_language_model(folder, n_codebooks: int) -> None:
     """Put a small language model that learned nothing into the folder of a codec."""
     from giblet.codecs import find_codec, load_codec

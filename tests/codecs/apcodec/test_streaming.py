@@ -18,9 +18,13 @@ from giblet.codecs.apcodec.streaming import StreamingEngine
 SETTINGS = settings(max_examples=30, deadline=None)
 
 
+def streaming(**sizes):
+    return random_apcodec(streaming=True, **sizes).requires_grad_(False)
+
+
 @pytest.fixture(scope="module")
 def model():
-    return random_apcodec(streaming=True)
+    return streaming()
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,7 @@ def test_odd_sounds_stream_too(model, engines, sound, at_once):
     ids=str,
 )
 def test_other_sizes_stream_too(sizes):
-    model = random_apcodec(streaming=True, **sizes)
+    model = streaming(**sizes)
     sound = babble(4001)
     for at_once in (None, 1):
         engine = StreamingEngine(model, at_once)
@@ -184,7 +188,7 @@ def test_what_comes_later_changes_no_code_of_what_was_asked_for(model, stop):
     "sizes", [{"ratio": 4, "window": 160, "n_fft": 256}, {"ratio": 2, "hop": 60, "window": 144, "n_fft": 150}], ids=str
 )
 def test_a_change_is_heard_no_earlier_than_the_latency_says(sizes):
-    model = random_apcodec(streaming=True, **sizes).double()
+    model = streaming(**sizes).double()
     config = model.config
     n, middle = 6 * config.frame_hop, 3 * config.frame_hop
     changed = np.arange(middle, middle + config.frame_hop)
@@ -217,7 +221,7 @@ def test_the_published_size_comes_twelve_milliseconds_later():
 
 
 def test_without_streaming_a_change_at_the_end_is_heard_at_the_start():
-    model = random_apcodec().double()
+    model = random_apcodec().requires_grad_(False).double()
     sounds = torch.from_numpy(babble(12_000)).double().repeat(2, 1)
     sounds[1, -1] += 0.3
     heard = model.sound_of(model.encoder(analyse(sounds, model.config)))

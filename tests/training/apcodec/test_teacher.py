@@ -72,8 +72,8 @@ def distances(teacher: Teacher, trainee: APCodecTrainee) -> dict[str, float]:
 def test_the_student_comes_nearer_to_its_teacher_than_by_sound_alone(teacher, settings):
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
     untrained, alone, taught = student(), student(), student(teacher)
-    train(alone, {}, 25)
-    train(taught, settings.weights, 25)
+    train(alone, {}, 15)
+    train(taught, settings.weights, 15)
     start, by_sound, by_both = (distances(teacher, trainee) for trainee in (untrained, alone, taught))
     for name in NAMES:
         assert by_both[name] < min(start[name], by_sound[name])
@@ -129,8 +129,8 @@ def test_a_term_of_weight_0_is_left_out():
 @pytest.mark.parametrize(
     ("other", "told", "remedy"),
     [
-        ({"width": 20}, "width is 20, and the model's 12", "teacher.features to 0"),
-        ({"latent_dim": 5}, "latent_dim is 5, and the model's 6", "teacher.latents to 0"),
+        ({"width": 20}, "width is 20, and the model's 16", "teacher.features to 0"),
+        ({"latent_dim": 5}, "latent_dim is 5, and the model's 8", "teacher.latents to 0"),
         ({"ratio": 4}, "ratio is 4", "teacher.latents to 0"),
         ({"hop": 20}, "hop is 20", r"make them equal\.$"),
         ({"sample_rate": 16_000}, "sample_rate is 16000", r"make them equal\.$"),
@@ -179,14 +179,14 @@ def test_a_teacher_that_cannot_teach_is_refused(tmp_path):
 
 def test_a_run_with_a_teacher_tells_its_terms_goes_on_and_leaves_a_codec_that_streams(tmp_path):
     (tmp_path / "sound").mkdir()
-    for i in range(2):
-        soundfile.write(tmp_path / "sound" / f"{i}.wav", babble(48_000 * 2 + i)[0], 48_000)
+    for i in range(3):
+        soundfile.write(tmp_path / "sound" / f"{i}.wav", babble(16_000 * 4 + i)[0], 16_000)
     values = {
-        "model": SIZES | {"kind": "apcodec", "streaming": True},
-        "teacher": saved(tmp_path / "teacher"),
-        "data": {"folder": str(tmp_path / "sound"), "batch": 1, "crop": 0.05, "validation_share": 0.5},
+        "model": SIZES | {"kind": "apcodec", "streaming": True, "sample_rate": 16_000},
+        "teacher": saved(tmp_path / "teacher", sample_rate=16_000),
+        "data": {"folder": str(tmp_path / "sound"), "batch": 1, "crop": 0.1, "validation_share": 0.3},
         "adversary": {"discriminators": []},
-        "run": {"steps": 4, "device": "cpu", "threads": 1, "log_every": 1, "checkpoint_every": 2, "validate_every": 2},
+        "run": {"steps": 4, "device": "cpu", "threads": 1, "log_every": 1, "checkpoint_every": 2, "validate_every": 4},
     }
     whole = Trainer(check_config(values), tmp_path / "whole")
     result = whole.run()

@@ -21,12 +21,12 @@ from giblet.training.apcodec.trainee import APCodecTrainee
 from giblet.training.configfile import check_config, read_config
 from giblet.training.trainer import Trainer
 
-SIZES = SMALL_APCODEC | {"n_fft": 320}
+SIZES = SMALL_APCODEC | {"n_fft": 320, "hop": 160, "ratio": 2}
 NAMES = ["teacher_amplitude", "teacher_features", "teacher_latents", "teacher_phase"]
 
 
 def sounds(step: int) -> torch.Tensor:
-    n = 6 * 320 - 40
+    n = 6 * 320 - 160
     return torch.from_numpy(babble(n * 2 + step).ravel()[: n * 2].reshape(2, 1, n))
 
 

@@ -93,6 +93,7 @@ def test_newer_checkpoints_are_gone_on_from(config, place):
         ({"input_training_wav_list": "nowhere.scp"}, "nowhere.scp: the list of recordings cannot be read"),
         ({"input_validation_wav_list": "bad.scp"}, "bad.scp: lists a.wav and 1 more files, not to be found"),
         ({"input_validation_wav_list": "empty.scp"}, "empty.scp: lists no recordings"),
+        ({"input_training_wav_list": "sound/1.wav"}, "1.wav: the list of recordings is no text"),
         ({"input_training_wav_list": 3}, "input_training_wav_list is 3"),
         ({"segment_size": 8000}, "segment_size is 8000.*such as 7960"),
         ({"num_mels": 64}, "num_mels is 64 and num_mels_for_loss 80"),
@@ -136,8 +137,9 @@ def test_their_command_trains(config, place, capsys, monkeypatch):
     from giblet.cli import app
 
     small = [
-        "model.width=8", "model.inner=8", "model.depth=1", "original_checkpoints=false", "run.steps=2",
-        "adversary.sizes={multi-period: {width: 1, periods: [2]}, multi-resolution: {width: 1}}", "run.threads=1",
+        "model.width=8", "model.inner=8", "model.depth=1", "model.n_fft=320", "model.hop=160", "model.ratio=2",
+        "original_checkpoints=false", "run.steps=2", "run.threads=1",
+        "adversary.sizes={multi-period: {width: 1}, multi-resolution: {width: 1, resolutions: [[128, 64, 128]]}}",
     ]  # fmt: skip
     words = ["train", str(config()), "--json", *(word for name in small for word in ("--set", name))]
     app.app(words, standalone_mode=False)

@@ -42,7 +42,9 @@ def load_model(spec: APCodecSpec) -> APCodecModel:
     CodecError
         If the weights cannot be read or do not fit. Nothing in them is ever run.
     """
-    model = APCodecModel(spec.sizes)
+    # Without memory, and without the time that random weights take.
+    with torch.device("meta"):
+        model = APCodecModel(spec.sizes)
     weights: dict[str, Tensor] = {}
     if spec.originals:
         for part, path in zip(("encoder", "decoder"), spec.originals, strict=True):
@@ -59,7 +61,7 @@ def load_model(spec: APCodecSpec) -> APCodecModel:
             "give weights and config.json that belong together",
             spec.folder,
         )
-    model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()})
+    model.load_state_dict({ours: weights[theirs].float() for ours, theirs in names.items()}, assign=True)
     return model
 
 

@@ -31,6 +31,13 @@ class Adversary:
     n_samples : int
         Of a crop.
 
+    Attributes
+    ----------
+    discriminators : Module
+        They.
+    optimizer : Optimizer
+        Theirs.
+
     Raises
     ------
     ParameterError
@@ -50,13 +57,15 @@ class Adversary:
         self._seed = seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
-            built = [_built(name, channels, settings.sizes.get(name, {}), n_samples) for name in settings.discriminators]
+            built = [
+                _built(name, channels, settings.sizes.get(name, {}), n_samples) for name in settings.discriminators
+            ]
         self.discriminators: nn.Module = Discriminators(discriminator for discriminator, _ in built).to(device)
         self._weights = None
         if settings.form == "hifi-gan":
             names = zip(settings.discriminators, built, strict=True)
             self._weights = [settings.weights.get(name, 1.0) for name, (_, parts) in names for _ in range(parts)]
-        self._optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.discriminators.parameters(),
             lr=optimizer.learning_rate,
             betas=optimizer.betas,
@@ -111,24 +120,24 @@ class Adversary:
         real, _ = self.discriminators(reference)
         fake, _ = self.discriminators(estimate.detach())
         loss = discriminator_loss(real, fake, self._settings.kind, self._weights)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.discriminators.parameters(), float("inf"))
         if not norm.isfinite():
             raise FloatingPointError("the discriminators' gradient is not finite")
-        for group in self._optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self._optimizer.step()
+        self.optimizer.step()
         return {"discriminator": loss.detach(), "discriminator_gradient_norm": norm}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
-        return {"discriminators": self.discriminators.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {"discriminators": self.discriminators.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.discriminators.load_state_dict(state["discriminators"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _with_logits(features: list[list[Tensor]], logits: list[Tensor]) -> list[list[Tensor]]:

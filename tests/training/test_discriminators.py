@@ -206,7 +206,9 @@ def test_a_checkpoint_restores_every_judgement() -> None:
 
 
 def test_unknown_names_and_sizes_are_refused() -> None:
-    with pytest.raises(ParameterError, match="choose one of ms-stft, multi-period, multi-scale, melgan, multi-resolution"):
+    with pytest.raises(
+        ParameterError, match="choose one of ms-stft, multi-period, multi-scale, melgan, multi-resolution"
+    ):
         build_discriminator("patch")
     with pytest.raises(ParameterError, match="no size windows; choose among n_strided, scales, width"):
         build_discriminator("melgan", windows=(512,))

@@ -44,7 +44,7 @@ class MultiResolutionDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         for n_fft, step, window in resolutions:
-            if not (0 < step and 0 < window <= n_fft):
+            if not (step > 0 and 0 < window <= n_fft):
                 raise ParameterError(
                     f"a discriminator has the resolution {(n_fft, step, window)}",
                     "give transform, step and window, which is no longer than the transform",

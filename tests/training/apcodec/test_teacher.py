@@ -177,6 +177,14 @@ def test_a_teacher_that_cannot_teach_is_refused(tmp_path):
             load_teacher(APCodecTeacherSection(codec=codec), sizes, "cpu")
 
 
+def test_a_student_may_start_as_its_teacher(tmp_path):
+    trainee = student()
+    trainee.load(saved(tmp_path / "teacher"))
+    expected = load_teacher(APCodecTeacherSection(codec=str(tmp_path / "teacher")), trainee.model.config, "cpu").model
+    for name, weight in trainee.model.state_dict().items():
+        assert torch.equal(weight, expected.state_dict()[name])
+
+
 def test_a_run_with_a_teacher_tells_its_terms_goes_on_and_leaves_a_codec_that_streams(tmp_path):
     (tmp_path / "sound").mkdir()
     for i in range(3):

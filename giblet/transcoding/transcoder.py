@@ -33,7 +33,8 @@ class Transcoder:
     codec : str, os.PathLike, transformers.EncodecModel or Codec, optional
         What encodes sound, `DEFAULT_CODEC` by default; what made the codes, by default the codec they lead to.
     bandwidth : float, optional
-        Kilobits per second, by default `DEFAULT_BANDWIDTH` or the largest of a codec that does not offer it; of stores at most theirs, which is the default.
+        Kilobits per second, by default `DEFAULT_BANDWIDTH`, or the largest of a codec that does not offer it; of stores
+        at most theirs, which is the default.
     lm : bool
         Whether .ecdc files are coded with the language model of the codec.
     rescale : bool

@@ -78,14 +78,16 @@ def _train_codec(config: str, overrides: tuple[str, ...], output: Path | None, a
     from giblet.training.configfile import read_config
 
     settings = read_config(config, overrides)
-    folder = _folder(settings.data.folder, Path("runs", settings.name) if output is None else output)
+    folder = _folder(
+        settings.data.folder or settings.data.files, output or settings.run.folder or Path("runs", settings.name)
+    )
 
     from giblet.training.trainer import Trainer
 
     with Bar() as bar:
         trainer = Trainer(settings, folder, bar)
         _say_what_is_there(trainer.corpus, trainer.held_out, trainer.step, quiet=as_json)
-        _say_what_is_skipped((*trainer.corpus.rejected, *(trainer.noise.rejected if trainer.noise else ())))
+        _say_what_is_skipped(trainer.rejected)
         result = trainer.run(None if as_json else _say_validation)
     return json.dumps(_document(trainer, result)) if as_json else closing_line(result)
 

@@ -69,6 +69,9 @@ class DataConfig(Section):
     ----------
     folder : Path or None
         Recordings of any format, in any depth.
+    files, validation_files : Path or None
+        Text files that list recordings, one path a line: those to train on in place of a folder, and those to validate
+        with in place of a share.
     cache : Path or None
         Where the decoded sound is kept; None for the run's own folder.
     crop : float
@@ -79,17 +82,28 @@ class DataConfig(Section):
         Share of the sound, in whole files, that is kept for validation.
     loudness : float or None
         RMS that each crop is brought to; None leaves the recordings' own level.
+    draw : {"sound", "files"}
+        Whether long files are drawn from more often, or all files as often.
     weights : dict of str to float
         How much more often sound of files that match a pattern is drawn.
     """
 
     folder: Path | None = None
+    files: Path | None = None
+    validation_files: Path | None = None
     cache: Path | None = None
     crop: Positive = 1.0
     batch: Count = 16
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.02
     loudness: Positive | None = 0.1
+    draw: Literal["sound", "files"] = "sound"
     weights: dict[str, NotNegative] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.folder is not None and self.files is not None:
+            raise ValueError("folder and files both say what to train on: give one of them")
+        return self
 
 
 class AugmentationConfig(Section):
@@ -132,13 +146,11 @@ class AdversaryConfig(Section):
         Any of `DiscriminatorName`; none for no adversarial phase.
     sizes : dict
         Arguments per discriminator, such as ``{"ms-stft": {"width": 8}}``; see their classes.
+    form : {"encodec", "hifi-gan"}
+        EnCodec: means over discriminators and layers, features relative to their level. HiFi-GAN: sums, features as
+        they are, and logits among them.
     weights : dict of str to float
-        How much a discriminator counts, to the codec and in what the discriminators learn; 1 where none is given.
-    combined : {"mean", "sum"}
-        Whether losses are a mean over sub-discriminators, and features over layers as well, or a sum.
-    features : {"relative", "absolute"}
-        Differences of features relative to their level as in EnCodec, or as they are and logits with them as in
-        HiFi-GAN.
+        With HiFi-GAN's form, how much a discriminator counts; 1 where none is given.
     start : int
         Step at which they begin.
     kind : {"hinge", "least-squares"}
@@ -153,9 +165,8 @@ class AdversaryConfig(Section):
 
     discriminators: tuple[DiscriminatorName, ...] = ()
     sizes: dict[str, dict[str, Any]] = {}
+    form: Literal["encodec", "hifi-gan"] = "encodec"
     weights: dict[DiscriminatorName, NotNegative] = {}
-    combined: Literal["mean", "sum"] = "mean"
-    features: Literal["relative", "absolute"] = "relative"
     start: Steps = 0
     kind: Literal["hinge", "least-squares"] = "hinge"
     generator: NotNegative = 3.0
@@ -165,6 +176,8 @@ class AdversaryConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.weights and self.form == "encodec":
+            raise ValueError("weights belong to the form hifi-gan: give that too")
         for name, sizes in self.sizes.items():
             if name not in self.discriminators:
                 raise ValueError(f"sizes are given for {name}, which is not among the discriminators")
@@ -221,6 +234,8 @@ class RunConfig(Section):
         Of the processor; None for all.
     validate_every, checkpoint_every, log_every : int
         Steps.
+    folder : Path or None
+        Where the run lies, if the command does not say it; None for ``runs/NAME``.
     """
 
     steps: Count = 100_000
@@ -230,6 +245,7 @@ class RunConfig(Section):
     validate_every: Count = 1000
     checkpoint_every: Count = 1000
     log_every: Count = 50
+    folder: Path | None = None
 
 
 class CodecTrainingConfig(Section):

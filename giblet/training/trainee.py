@@ -52,7 +52,8 @@ class Trainee(Protocol):
 
     def reconstruct(self, sound: Tensor, step: int) -> Reconstruction:
         """Encode and decode a batch (batch, channels, samples) of whole frames, differentiable; the step decides what
-        is random."""
+        is random.
+        """
 
     def at_bandwidth(self, sound: Tensor, bandwidth: float | None) -> Reconstruction:
         """Encode and decode at one bandwidth in kbps, or without codes for None, changing nothing; no gradient."""

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ from giblet.codecs.loading import pick_device
 from giblet.errors import CodecError, ParameterError
 from giblet.progress import SILENT, Progress, stage
 from giblet.training.adversary import Adversary
-from giblet.training.augmentation import Augmentation
 from giblet.training.checkpoints import load_checkpoint, replace_file, save_checkpoint
 from giblet.training.config import CodecTrainingConfig
 from giblet.training.configfile import check_config
-from giblet.training.corpus import Corpus
-from giblet.training.crops import Crops, Loader, prepare
-from giblet.training.kinds import make_trainee
+from giblet.training.crops import Loader, prepare
+from giblet.training.kinds import export_trainee, make_trainee, start_trainee
+from giblet.training.material import read_material
 from giblet.training.ownership import sole_owner
 from giblet.training.runlog import Means, RunLog
 from giblet.training.schedule import learning_rate
@@ -37,8 +35,9 @@ _SETTINGS = "settings.yaml"
 
 # What may differ when a run goes on: where things lie, how long it takes, how fast it learns.
 _FREE = (
-    "data.folder", "data.cache", "augmentation.noise_folder", "optimizer", "start_from", "run.steps", "run.device",
-    "run.threads", "run.log_every", "run.validate_every", "run.checkpoint_every",
+    "data.folder", "data.files", "data.validation_files", "data.cache", "augmentation.noise_folder", "optimizer",
+    "start_from", "original_checkpoints", "run.steps", "run.device", "run.folder", "run.threads", "run.log_every",
+    "run.validate_every", "run.checkpoint_every",
 )  # fmt: skip
 
 
@@ -92,6 +91,17 @@ class Trainer:
     progress : Progress
         Who watches.
 
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    corpus : Corpus
+        The recordings.
+    held_out : float
+        Seconds of sound that are validated with.
+    rejected : tuple of (str, str)
+        Files that cannot be used, and why.
+
     Raises
     ------
     ParameterError
@@ -111,10 +121,12 @@ class Trainer:
         self._device = pick_device(config.run.device)
         # Everything that settings can be wrong about comes before the recordings, which may take an hour to decode.
         self._build()
-        if state is None and config.start_from is not None:
-            self.trainee.load(config.start_from)
-        self._read_recordings()
-        self.step = 0
+        self.step = start_trainee(config, self.trainee, self._optimizer, self._adversary) if state is None else 0
+        self._material = read_material(config, folder, progress)
+        self.corpus = self._material.corpora[0]
+        self.held_out = self._material.validation.duration
+        self.rejected = self._material.rejected
+        self._validation = Validation(self._material.validation, config, self._device)
         self._means = Means()
         self._first_mel_distance: dict[str, float] = {}
         self._first_losses: dict[str, float] = {}
@@ -142,44 +154,6 @@ class Trainer:
             betas=config.optimizer.betas,
             weight_decay=config.optimizer.weight_decay,
         )
-
-    def _read_recordings(self) -> None:
-        data, changes = self.config.data, self.config.augmentation
-        seed, n_samples = self.config.run.seed, self.config.crop_samples
-        if data.folder is None:
-            raise ParameterError("there is no folder of recordings", "give one with --data, or data.folder")
-        self.corpus = self._corpus(data.folder)
-        unmatched = [
-            pattern for pattern in data.weights if not any(fnmatchcase(f.path, pattern) for f in self.corpus.files)
-        ]
-        if unmatched:
-            raise ParameterError(f"no recording's path matches {unmatched[0]!r}", "correct data.weights", data.folder)
-        training, validation = self.corpus.split(data.validation_share, seed)
-        self.held_out = validation.duration
-        self._crops = Crops(training, n_samples, seed, loudness_rms=data.loudness, weights=data.weights)
-        self._validation = Validation(validation, self.config, self._device)
-        noisy = changes.noise_folder is not None and changes.noise > 0
-        self.noise = self._corpus(changes.noise_folder) if noisy and changes.noise_folder is not None else None
-        self._augmentation = Augmentation(
-            gain_db=changes.gain,
-            mix_probability=changes.mixing,
-            noise_probability=changes.noise,
-            snr_db=changes.snr,
-            noise=None if self.noise is None else Crops(self.noise, n_samples, seed + 2),
-        )
-
-    def _corpus(self, folder: Path) -> Corpus:
-        return Corpus.build(
-            folder,
-            self.config.data.cache or self.folder / "sound",
-            sample_rate=self.config.model.sample_rate,
-            channels=self.config.model.channels,
-            progress=self._progress,
-        )
-
-    @property
-    def _corpus_keys(self) -> list[str]:
-        return [self.corpus.key] + ([self.noise.key] if self.noise is not None else [])
 
     def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> TrainingResult:
         """Train until the last step.
@@ -213,7 +187,7 @@ class Trainer:
                 sole_owner(self.folder),
                 RunLog(self.folder, first_step, config.model.sample_rate) as run_log,
                 stage(self._progress, f"training from step {first_step}", (run.steps - first_step) * seconds_per_step),
-                Loader(self._crops, self._augmentation, config.data.batch, first_step) as loader,
+                Loader(self._material.crops, self._material.augmentation, config.data.batch, first_step) as loader,
             ):
                 if not self._first_mel_distance:
                     self._first_mel_distance = self._validate(run_log, report)
@@ -283,7 +257,7 @@ class Trainer:
     def _more_sound(self, step: int) -> Iterator[Tensor]:
         for more in itertools.count():
             # No step is negative, so these crops are as random as any and met here only.
-            sound = prepare(self._crops, self._augmentation, self.config.data.batch, -1 - step - more)
+            sound = prepare(self._material.crops, self._material.augmentation, self.config.data.batch, -1 - step - more)
             yield torch.from_numpy(sound)
 
     def _validate(self, run_log: RunLog, report: Callable[[int, dict[str, float]], None] | None) -> dict[str, float]:
@@ -299,7 +273,7 @@ class Trainer:
             self.folder,
             {
                 "step": self.step,
-                "corpora": self._corpus_keys,
+                "corpora": self._material.keys,
                 "model": self.trainee.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "objective": self._objective.state_dict(),
@@ -309,10 +283,11 @@ class Trainer:
                 "first_losses": self._first_losses,
             },
         )
+        export_trainee(self.config, self.folder, self.step, self.trainee, self._optimizer, self._adversary)
         log.debug("checkpoint of step %d in %s", self.step, self.folder)
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["corpora"] != self._corpus_keys:
+        if state["corpora"] != self._material.keys:
             raise ParameterError(
                 "the recordings have changed since this run began",
                 "begin in another folder, with start_from to keep what was learnt",

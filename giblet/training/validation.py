@@ -57,9 +57,7 @@ class Validation:
         self.examples: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def run(
-        self, trainee: Trainee, objective: Objective, adversary: Adversary | None, step: int
-    ) -> dict[str, float]:
+    def run(self, trainee: Trainee, objective: Objective, adversary: Adversary | None, step: int) -> dict[str, float]:
         """Measure a codec.
 
         Parameters

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from giblet.errors import ParameterError
-from giblet.training.encodec_config import ModelConfig, TrainingConfig
 from giblet.training.configfile import built_in_configs, check_config, read_config
+from giblet.training.encodec_config import ModelConfig, TrainingConfig
 
 
 def test_defaults_are_encodec():

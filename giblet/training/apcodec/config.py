@@ -28,6 +28,8 @@ from giblet.training.config import (
 )
 
 _SIZES = APCodecConfig()
+# What stands in the program of APCodec's authors, and not in their config.json.
+_THEIR_SIZES = ("width", "depth", "inner", "kernel", "n_codebooks", "codebook_size", "streaming")
 
 
 class APCodecModelSection(ModelSection):
@@ -106,7 +108,8 @@ class APCodecQuantizerConfig(QuantizerSection):
     start : int
         Steps without quantiser before k-means sets the codebooks; 0 leaves them to learn from where they are.
     dropout : float
-        Share of steps at a random number of codebooks, so that the codec serves every bandwidth; 0 for the highest only.
+        Share of steps at a random number of codebooks, so that the codec serves every bandwidth; 0 for the highest
+        only.
     """
 
     start: Steps = 0
@@ -175,9 +178,8 @@ class APCodecAdversaryConfig(AdversaryConfig):
     """The adversarial phase, with HiFi-GAN's sums."""
 
     discriminators: tuple[DiscriminatorName, ...] = ("multi-period", "multi-resolution")
-    weights: dict[DiscriminatorName, NotNegative] = {"multi-resolution": 0.1}
-    combined: Literal["mean", "sum"] = "sum"
-    features: Literal["relative", "absolute"] = "absolute"
+    form: Literal["encodec", "hifi-gan"] = "hifi-gan"
+    weights: dict[DiscriminatorName, NotNegative] = Field(default={"multi-resolution": 0.1})
     generator: NotNegative = 1.0
     feature_matching: NotNegative = 1.0
     update_probability: Share = 1.0
@@ -199,9 +201,13 @@ class APCodecTrainingConfig(CodecTrainingConfig):
 
     Attributes
     ----------
+    original_checkpoints : bool
+        Whether every checkpoint is also written as the program of APCodec's authors does.
     model, data, augmentation, quantizer, losses, adversary, optimizer
         APCodec's sections; all else as in `CodecTrainingConfig`.
     """
+
+    original_checkpoints: bool = False
 
     model: APCodecModelSection = APCodecModelSection()
     data: APCodecDataConfig = APCodecDataConfig()
@@ -215,3 +221,11 @@ class APCodecTrainingConfig(CodecTrainingConfig):
     def validation_seconds(self) -> float:
         """Half of what is usual, for spectra this dense take long."""
         return 1.0
+
+    @model_validator(mode="after")
+    def _check_checkpoints(self) -> Self:
+        ours, theirs = self.model.sizes.to_dict(), _SIZES.to_dict()
+        other = [name for name in _THEIR_SIZES if ours[name] != theirs[name]]
+        if self.original_checkpoints and other:
+            raise ValueError(f"original_checkpoints cannot say that model.{other[0]} is {ours[other[0]]}: say false")
+        return self

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
+from giblet.codecs.apcodec.checkpoints import load_model, save_model
 from giblet.codecs.apcodec.model import APCodecModel
+from giblet.codecs.apcodec.spec import APCodecSpec
 from giblet.codecs.apcodec.spectrum import Spectrum, analyse, synthesise
+from giblet.codecs.catalog import CodecSpec, find_codec
+from giblet.errors import ParameterError
 from giblet.training.apcodec.config import APCodecModelSection, APCodecQuantizerConfig
+from giblet.training.apcodec.original import newest_checkpoints
 from giblet.training.apcodec.start import set_codebooks
-from giblet.training.checkpoints import replace_file, write_json
 from giblet.training.trainee import Reconstruction
 
 LATENTS_PER_ENTRY = 10
@@ -131,8 +134,39 @@ class APCodecTrainee:
         return SpectralReconstruction(decoded[:, None], penalties, reference, spectrum)
 
     def load(self, source: str) -> None:
-        """Start from the weights of a trained codec of the same size."""
-        raise NotImplementedError
+        """Start from the weights of a trained codec of the same size.
+
+        Parameters
+        ----------
+        source : str
+            A folder of giblet's, one of checkpoints as APCodec's authors write them, of which the newest count, or the
+            name of a codec.
+
+        Raises
+        ------
+        CodecError
+            If there is none, or it is damaged.
+        ParameterError
+            If it is another kind of codec, or its size differs.
+        """
+        found = newest_checkpoints(Path(source))
+        spec: CodecSpec
+        if found.keys() >= {"encoder", "decoder"}:
+            originals = found["encoder"], found["decoder"]
+            spec = APCodecSpec(source, source, Path(source), self._sizes.to_dict(), originals=originals)
+        else:
+            spec = find_codec(source)
+        if not isinstance(spec, APCodecSpec):
+            raise ParameterError("is no APCodec, which the settings ask for", "name one in start_from", spec.folder)
+        theirs, ours = spec.sizes.to_dict(), self._sizes.to_dict()
+        other = [name for name, value in ours.items() if theirs[name] != value]
+        if other:
+            raise ParameterError(
+                f"is no start for the settings' model: {other[0]} is {theirs[other[0]]} there",
+                "make them equal",
+                spec.folder,
+            )
+        self.model.load_state_dict(load_model(spec).state_dict())
 
     def save(self, folder: Path) -> None:
         """Write the model in giblet's format; what was there is replaced file by file.
@@ -142,8 +176,4 @@ class APCodecTrainee:
         folder : Path
             Created where it is absent.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {key: value.detach().cpu().contiguous() for key, value in self.model.state_dict().items()}
-        weights = save(tensors, metadata={"format": "pt"})
-        replace_file(folder / "model.safetensors", lambda path: path.write_bytes(weights))
-        write_json(folder / "config.json", {"model_type": "apcodec"} | self._sizes.to_dict())
+        save_model(self.model, folder, self.bandwidths)

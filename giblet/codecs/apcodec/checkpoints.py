@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,9 @@ def load_model(spec: APCodecSpec) -> APCodecModel:
     CodecError
         If the weights cannot be read or do not fit. Nothing in them is ever run.
     """
-    model = APCodecModel(spec.sizes)
+    # Without memory, and without the time that random weights take.
+    with torch.device("meta"):
+        model = APCodecModel(spec.sizes)
     weights: dict[str, Tensor] = {}
     if spec.originals:
         for part, path in zip(("encoder", "decoder"), spec.originals, strict=True):
@@ -59,7 +63,7 @@ def load_model(spec: APCodecSpec) -> APCodecModel:
             "give weights and config.json that belong together",
             spec.folder,
         )
-    model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()})
+    model.load_state_dict({ours: weights[theirs].float() for ours, theirs in names.items()}, assign=True)
     return model
 
 
@@ -142,22 +146,23 @@ def _shape(tensor: Tensor | None) -> torch.Size | None:
     return None if tensor is None else tensor.shape
 
 
-def save_model(model: APCodecModel, folder: Path, bandwidths: tuple[float, ...] | None = None) -> None:
+def save_model(
+    model: APCodecModel, folder: str | os.PathLike[str], bandwidths: tuple[float, ...] | None = None
+) -> None:
     """Write an APCodec in giblet's format; what was there is replaced file by file.
 
     Parameters
     ----------
     model : APCodecModel
         The networks.
-    folder : Path
+    folder : str or os.PathLike
         Created where it is absent.
     bandwidths : tuple of float, optional
         Kilobits per second that it was trained for; default that of all its codebooks.
     """
-    import json
-
     from safetensors.torch import save
 
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {"model_type": APCodecSpec.kind} | model.config.to_dict()
     if bandwidths is not None:

@@ -5,7 +5,8 @@ of one chunk is coded as one clip, exactly as its authors do it. A longer one is
 chunk is coded together with a margin that holds all that its layers look at, so that nothing but the norms, which are
 then those of the chunk, can tell it from the whole. The last chunk begins early enough to be as long as the others.
 
-Where chunks meet, the sound fades from one to the next over the margin.
+Where chunks meet, the sound fades from one to the next: behind its end, half a margin of a chunk's sound is as good as
+the rest.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class ChunkedEngine:
         self.model = model
         self.config: APCodecConfig = model.config
         self.device = next(model.parameters()).device
-        self.margin = reach(self.config)
+        self.margin = 2 * reach(self.config)
         self.size = max(self.margin, round(chunk_seconds * self.config.frame_rate))
 
     def encoder(self, n_codebooks: int) -> ChunkedEncoder:
@@ -180,12 +181,14 @@ class ChunkedDecoder:
         self.waiting: list[Tensor] = []
         # The latent with which the waiting ones begin, and that with which they end.
         self.origin = self.n_latents = 0
-        # What the last chunk would go on with, over a margin.
+        # What the last chunk would go on with.
         self.fading: np.ndarray | None = None
 
     def push(self, codes: np.ndarray) -> np.ndarray:
         """Decode as many whole chunks as there are."""
         engine = self.engine
+        if not codes.shape[1]:
+            return np.empty((1, 0), np.float32)
         x = torch.from_numpy(codes.astype(np.int64))[None].to(engine.device)
         with exact_inference(engine.device.type):
             return self.take(engine.model.quantizer.decode(x)[0])
@@ -210,7 +213,7 @@ class ChunkedDecoder:
                 sound = engine.model.sound_of(latents[None]).cpu().numpy()
             begin, end = (window.begin - window.first) * hop, (window.end - window.first) * hop
             done.append(self._faded(sound[:, begin:end]))
-            self.fading = sound[:, end:]
+            self.fading = sound[:, end : end + engine.margin // 2 * hop]
             self.waiting = [self.waiting[0][:, self.windows.kept - self.origin :]]
             self.origin = self.windows.kept
         return np.concatenate(done, axis=1)
@@ -218,8 +221,6 @@ class ChunkedDecoder:
     def _faded(self, sound: np.ndarray) -> np.ndarray:
         if self.fading is None:
             return sound
-        n = min(self.fading.shape[1], sound.shape[1])
-        ramp = (np.arange(n, dtype=np.float32) + 0.5) / np.float32(n or 1)
-        faded = sound.copy()
-        faded[:, :n] = ramp * sound[:, :n] + (1 - ramp) * self.fading[:, :n]
-        return faded
+        n = self.fading.shape[1]
+        ramp = (np.arange(n, dtype=np.float32) + 0.5) / n
+        return np.concatenate([ramp * sound[:, :n] + (1 - ramp) * self.fading, sound[:, n:]], axis=1)

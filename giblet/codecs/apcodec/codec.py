@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.utils import parametrize
 
 from giblet.codecs.apcodec.chunks import ChunkedEngine
@@ -52,9 +53,7 @@ class APCodecCodec:
         self.fingerprint = fingerprint(model, spec.config, spec.settings)
         self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
         self._spec = spec
-        for module in model.modules():
-            if parametrize.is_parametrized(module):
-                parametrize.remove_parametrizations(module, "weight")
+        _fold(model)
         self._codebooks = model.quantizer.codebooks().cpu().numpy()
         self._engine = ChunkedEngine(model)
         log.debug(
@@ -126,3 +125,13 @@ class APCodecCodec:
         if not len(rows):
             return np.empty((self.channels, 0), np.float32)
         return self._engine.latents_to_sound(torch.from_numpy(np.ascontiguousarray(rows, np.float32)).to(self.device))
+
+
+def _fold(model: nn.Module) -> None:
+    """Keep normed weights as they are used; torch's own way changes all copies of a model."""
+    for module in model.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            weight = module.weight.detach()  # type: ignore[operator, union-attr]
+            del module.parametrizations
+            module.__class__ = type(module).__bases__[0]
+            module.register_parameter("weight", nn.Parameter(weight, requires_grad=False))

@@ -26,8 +26,8 @@ def command(
     config: Annotated[
         str,
         typer.Argument(
-            help="Settings, a YAML file; or the built-in minutes, tiny, speech-16khz, base-24khz or stereo-48khz. "
-            "With --lm, a YAML file or a codec.",
+            help="Settings, a YAML file; or the built-in minutes, tiny, speech-16khz, base-24khz, stereo-48khz, "
+            "apcodec-tiny or apcodec-48khz; or a config.json of APCodec's authors. With --lm, YAML or a codec.",
             show_default=False,
         ),
     ],
@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "-o",
             "--output",
-            help="Folder of the run; one that has begun goes on. By default runs/NAME, after the settings' name.",
+            help="Folder of the run; one that has begun goes on. By default the settings' run.folder, or runs/NAME.",
             show_default=False,
         ),
     ] = None,
@@ -162,6 +162,8 @@ def _document(trainer: Trainer, result: TrainingResult) -> dict[str, object]:
         "waiting": result.waiting,
         "mel_distance": result.mel_distance,
         "first_mel_distance": result.first_mel_distance,
+        "losses": result.losses,
+        "first_losses": result.first_losses,
     }
 
 

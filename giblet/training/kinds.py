@@ -11,6 +11,7 @@ from giblet.training.apcodec.config import APCodecTrainingConfig
 from giblet.training.apcodec.exchange import read_training_state, write_checkpoints
 from giblet.training.apcodec.objective import APCodecObjective
 from giblet.training.apcodec.original import newest_checkpoints
+from giblet.training.apcodec.teacher import load_teacher
 from giblet.training.apcodec.trainee import APCodecTrainee
 from giblet.training.config import CodecTrainingConfig
 from giblet.training.encodec import EncodecTrainee
@@ -50,8 +51,12 @@ def make_trainee(config: CodecTrainingConfig, device: str) -> tuple[Trainee, Obj
                 EncodecObjective(config.losses, config.model.sample_rate, adversarial, device),
             )
         case APCodecTrainingConfig():
+            teacher = None
+            if config.teacher is not None:
+                teacher = load_teacher(config.teacher, config.model.sizes, device)
+                adversarial |= config.teacher.weights
             return (
-                APCodecTrainee(config.model, config.quantizer, seed, device),
+                APCodecTrainee(config.model, config.quantizer, seed, device, teacher),
                 APCodecObjective(config.losses, config.model.sizes, adversarial, device),
             )
     raise TypeError(f"{type(config).__name__} are the settings of no codec")

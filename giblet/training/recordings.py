@@ -127,8 +127,10 @@ def read_list(path: Path) -> tuple[Path, ...]:
     """
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise MediaError(f"the list of recordings cannot be read ({reason(error)})", "check its name", path) from error
+    except UnicodeDecodeError as error:
+        raise MediaError("the list of recordings is no text", "write one path on every line", path) from error
     found, missing = set(), []
     for line in filter(None, lines):
         places = Path(line).absolute(), path.absolute().parent / line

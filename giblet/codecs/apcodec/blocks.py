@@ -30,14 +30,15 @@ class Conv(nn.Conv1d):
     groups : int
         As in torch.
     streaming : bool
-        Whether the last tap lies on an output's own frame, rather than the middle one.
+        Whether the last tap lies on the last of the ``stride`` frames that an output stands for, rather than the
+        middle one on the first: it then knows all of its own frames, and none of those that follow.
     """
 
     def __init__(
         self, n_in: int, n_out: int, kernel: int, stride: int = 1, groups: int = 1, *, streaming: bool = False
     ) -> None:
         super().__init__(n_in, n_out, kernel, stride, groups=groups)
-        self.before = kernel - 1 if streaming else kernel // 2
+        self.before = kernel - stride if streaming else kernel // 2
         self.after = kernel - 1 - self.before
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from giblet.codecs.apcodec.chunks import ChunkedEngine
 from giblet.codecs.apcodec.model import APCodecModel
 from giblet.codecs.apcodec.spec import APCodecSpec
+from giblet.codecs.apcodec.streaming import StreamingEngine
 from giblet.codecs.base import Decoder, Encoder
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.codec import fingerprint
@@ -55,7 +56,7 @@ class APCodecCodec:
         self._spec = spec
         _fold(model)
         self._codebooks = model.quantizer.codebooks().cpu().numpy()
-        self._engine = ChunkedEngine(model)
+        self._engine = StreamingEngine(model) if model.config.streaming else ChunkedEngine(model)
         log.debug(
             "codec %s on %s: %d parameters, %s", self.name, device, self.n_parameters, type(self._engine).__name__
         )

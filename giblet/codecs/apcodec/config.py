@@ -105,6 +105,27 @@ class APCodecConfig:
         one = math.log2(self.codebook_size) * self.frame_rate / 1000
         return tuple(float(n * one) for n in range(1, self.n_codebooks + 1))
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Samples that a window covers before the one in its middle, and from that one on."""
+        # A window of Hann begins with a zero, which covers nothing.
+        after = (self.n_fft - self.window) // 2 + self.window - self.n_fft // 2
+        return self.window - 1 - after, after
+
+    @property
+    def latency(self) -> int | None:
+        """Samples by which sound that went through comes later at best; None where that takes the whole sound.
+
+        A decoded sample is certain when the last window that covers it is, which may be the first of a latent. That
+        latent waits for the last of its ``ratio`` windows to be filled.
+        """
+        return (self.ratio - 1) * self.hop + self.window - 2 if self.streaming else None
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The same in milliseconds."""
+        return None if self.latency is None else 1000 * self.latency / self.sample_rate
+
     def n_frames(self, n_samples: int) -> int:
         """Return the latents of a sound: one at its start and one every `frame_hop` samples; none of no sound."""
         return n_samples // self.frame_hop + 1 if n_samples else 0

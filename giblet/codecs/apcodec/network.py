@@ -51,7 +51,8 @@ class SpectralEncoder(nn.Module):
         Returns
         -------
         Tensor, shape (batch, latent_dim, ceil(frames / ratio))
-            Latents, each centred on its first spectrum.
+            Latents, each centred on the first of its ``ratio`` spectra; where it streams, made of the spectra up to
+            the last of them.
         """
         both = self.amplitude(spectrum.log_amplitude), self.phase(spectrum.phase)
         return self.join(torch.cat(both, dim=1))

@@ -48,9 +48,16 @@ def analyse(sound: Tensor, config: APCodecConfig) -> Spectrum:
     missing = config.n_fft // 2 + 1 - sound.shape[-1]
     if missing > 0:
         sound = functional.pad(sound, (0, missing))
+    middle = config.n_fft // 2
+    spectrum = transform(functional.pad(sound[:, None], (middle, middle), "reflect")[:, 0], config)
+    return Spectrum(*(form[..., :n_frames] for form in spectrum))
+
+
+def transform(sound: Tensor, config: APCodecConfig) -> Spectrum:
+    """Return the spectra of a sound whose ends have been continued: frame j begins at sample j · hop."""
     spectrum = torch.stft(
-        sound, config.n_fft, config.hop, config.window, _window(sound, config), center=True, return_complex=True
-    )[..., :n_frames]
+        sound, config.n_fft, config.hop, config.window, window_of(config, sound), center=False, return_complex=True
+    )
     return Spectrum(
         torch.log(spectrum.abs() + FLOOR), torch.angle(spectrum), spectrum.real.contiguous(), spectrum.imag.contiguous()
     )
@@ -76,9 +83,10 @@ def synthesise(log_amplitude: Tensor, phase: Tensor, config: APCodecConfig, leng
     """
     spectrum = torch.polar(log_amplitude.exp(), phase)
     return torch.istft(
-        spectrum, config.n_fft, config.hop, config.window, _window(log_amplitude, config), center=True, length=length
+        spectrum, config.n_fft, config.hop, config.window, window_of(config, log_amplitude), center=True, length=length
     )
 
 
-def _window(like: Tensor, config: APCodecConfig) -> Tensor:
+def window_of(config: APCodecConfig, like: Tensor) -> Tensor:
+    """Return the window of the transform, of the type of a tensor; its first value is 0."""
     return torch.hann_window(config.window, dtype=like.dtype, device=like.device)

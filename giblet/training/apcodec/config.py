@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -196,6 +196,40 @@ class APCodecOptimizerConfig(OptimizerConfig):
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.999
 
 
+class APCodecTeacherSection(Section):
+    """A trained APCodec that the model shall come near to, and factors of how far it is from it; 0 switches one off.
+
+    Attributes
+    ----------
+    codec : str
+        A folder of an APCodec that does not stream, or the name of one.
+    features : float
+        Squared difference of what the branches say before their last layers, as a share of the teacher's.
+    latents : float
+        The same of the latents.
+    amplitude : float
+        Mean squared difference of the decoders' log amplitudes.
+    phase : float
+        Mean distance on the circle of the decoders' phases, and of their differences along frequency and time.
+    """
+
+    codec: str
+    features: NotNegative = 10.0
+    latents: NotNegative = 10.0
+    amplitude: NotNegative = 45.0
+    phase: NotNegative = 100.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name(cls, values: Any) -> Any:
+        return {"codec": values} if isinstance(values, str) else values
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Factors by the names of the losses."""
+        return {f"teacher_{name}": weight for name, weight in self.model_dump(exclude={"codec"}).items()}
+
+
 class APCodecTrainingConfig(CodecTrainingConfig):
     """A whole training run of an APCodec.
 
@@ -203,12 +237,13 @@ class APCodecTrainingConfig(CodecTrainingConfig):
     ----------
     original_checkpoints : bool
         Whether every checkpoint is also written as the program of APCodec's authors does.
+    teacher : APCodecTeacherSection or None
+        Whom to learn from beside the sound; its codec alone is enough.
     model, data, augmentation, quantizer, losses, adversary, optimizer
         APCodec's sections; all else as in `CodecTrainingConfig`.
     """
 
     original_checkpoints: bool = False
-
     model: APCodecModelSection = APCodecModelSection()
     data: APCodecDataConfig = APCodecDataConfig()
     augmentation: APCodecAugmentationConfig = APCodecAugmentationConfig()
@@ -216,6 +251,7 @@ class APCodecTrainingConfig(CodecTrainingConfig):
     losses: APCodecLossConfig = APCodecLossConfig()
     adversary: APCodecAdversaryConfig = APCodecAdversaryConfig()
     optimizer: APCodecOptimizerConfig = APCodecOptimizerConfig()
+    teacher: APCodecTeacherSection | None = None
 
     @property
     def validation_seconds(self) -> float:

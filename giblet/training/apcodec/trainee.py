@@ -18,6 +18,7 @@ from giblet.errors import ParameterError
 from giblet.training.apcodec.config import APCodecModelSection, APCodecQuantizerConfig
 from giblet.training.apcodec.original import newest_checkpoints
 from giblet.training.apcodec.start import set_codebooks
+from giblet.training.apcodec.teacher import Answer, Teacher, features_of
 from giblet.training.trainee import Reconstruction
 
 LATENTS_PER_ENTRY = 10
@@ -53,13 +54,21 @@ class APCodecTrainee:
         Of the random weights and of all later choices.
     device : str
         Where it runs.
+    teacher : Teacher, optional
+        Whom it learns from; what is left to learn is told among the penalties.
     """
 
     def __init__(
-        self, settings: APCodecModelSection, quantizer: APCodecQuantizerConfig, seed: int, device: str
+        self,
+        settings: APCodecModelSection,
+        quantizer: APCodecQuantizerConfig,
+        seed: int,
+        device: str,
+        teacher: Teacher | None = None,
     ) -> None:
         self._sizes = settings.sizes
         self._quantizer = quantizer
+        self._teacher = teacher
         self._seed = seed
         self._device = device
         with torch.random.fork_rng(devices=[]):
@@ -123,13 +132,16 @@ class APCodecTrainee:
     def _reconstruct(self, sound: Tensor, n_codebooks: int | None) -> SpectralReconstruction:
         with torch.no_grad():
             reference = analyse(sound[:, 0], self._sizes)
-        latents = self.model.encoder(reference)
         penalties = {}
-        if n_codebooks is not None:
-            quantized = self.model.quantizer(latents, n_codebooks)
-            latents = quantized.latents
-            penalties = {"codebook": quantized.codebook_loss, "commitment": quantized.commitment_loss}
-        spectrum = self.model.decoder(latents)
+        with features_of(self.model) as features:
+            encoded = latents = self.model.encoder(reference)
+            if n_codebooks is not None:
+                quantized = self.model.quantizer(latents, n_codebooks)
+                latents = quantized.latents
+                penalties = {"codebook": quantized.codebook_loss, "commitment": quantized.commitment_loss}
+            spectrum = self.model.decoder(latents)
+        if self._teacher is not None:
+            penalties |= self._teacher.lessons(reference, Answer(features, encoded, spectrum))
         decoded = synthesise(spectrum.log_amplitude, spectrum.phase, self._sizes)
         return SpectralReconstruction(decoded[:, None], penalties, reference, spectrum)
 

@@ -171,7 +171,8 @@ class APCodecTrainee:
         if not isinstance(spec, APCodecSpec):
             raise ParameterError("is no APCodec, which the settings ask for", "name one in start_from", spec.folder)
         theirs, ours = spec.sizes.to_dict(), self._sizes.to_dict()
-        other = [name for name, value in ours.items() if theirs[name] != value]
+        # Streaming or not, weights are the same.
+        other = [name for name, value in ours.items() if theirs[name] != value and name != "streaming"]
         if other:
             raise ParameterError(
                 f"is no start for the settings' model: {other[0]} is {theirs[other[0]]} there",

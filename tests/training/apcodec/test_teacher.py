@@ -21,12 +21,12 @@ from giblet.training.apcodec.trainee import APCodecTrainee
 from giblet.training.configfile import check_config, read_config
 from giblet.training.trainer import Trainer
 
-SIZES = SMALL_APCODEC | {"n_fft": 320}
+SIZES = SMALL_APCODEC | {"n_fft": 320, "hop": 160, "ratio": 2}
 NAMES = ["teacher_amplitude", "teacher_features", "teacher_latents", "teacher_phase"]
 
 
 def sounds(step: int) -> torch.Tensor:
-    n = 6 * 320 - 40
+    n = 6 * 320 - 160
     return torch.from_numpy(babble(n * 2 + step).ravel()[: n * 2].reshape(2, 1, n))
 
 
@@ -175,6 +175,14 @@ def test_a_teacher_that_cannot_teach_is_refused(tmp_path):
     ):
         with pytest.raises(error, match=told):
             load_teacher(APCodecTeacherSection(codec=codec), sizes, "cpu")
+
+
+def test_a_student_may_start_as_its_teacher(tmp_path):
+    trainee = student()
+    trainee.load(saved(tmp_path / "teacher"))
+    expected = load_teacher(APCodecTeacherSection(codec=str(tmp_path / "teacher")), trainee.model.config, "cpu").model
+    for name, weight in trainee.model.state_dict().items():
+        assert torch.equal(weight, expected.state_dict()[name])
 
 
 def test_a_run_with_a_teacher_tells_its_terms_goes_on_and_leaves_a_codec_that_streams(tmp_path):

@@ -31,14 +31,15 @@ class Trainee(Protocol):
 
     Attributes
     ----------
-    model : Module
-        All its weights, and what else a resumed run needs.
     bandwidths : tuple of float
         Kilobits per second that it offers, ascending.
     """
 
-    model: nn.Module
     bandwidths: tuple[float, ...]
+
+    @property
+    def model(self) -> nn.Module:
+        """All its weights, and what else a resumed run needs."""
 
     @property
     def quantizes(self) -> bool:

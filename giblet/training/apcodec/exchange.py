@@ -66,7 +66,7 @@ def write_checkpoints(
     if adversary is not None and set(config.adversary.discriminators) == set(_JUDGES.values()):
         names = _judge_names(config, adversary)
         judges = {names[name]: value.detach().cpu().clone() for name, value in _normed(adversary.discriminators)}
-        state = {part: _part(judges, part) for part in _JUDGES}
+        state: dict[str, Any] = {part: _part(judges, part) for part in _JUDGES}
         # Steps are counted from 0 there, and the next one is what comes after the one that is written.
         state |= {"steps": step - 1, "epoch": (step - 1) // config.optimizer.epoch}
         state["optim_g"] = _exported(optimizer, model, {name: original_name(name) for name, _ in _normed(model)})

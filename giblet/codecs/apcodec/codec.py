@@ -132,7 +132,7 @@ def _fold(model: nn.Module) -> None:
     """Keep normed weights as they are used; torch's own way changes all copies of a model."""
     for module in model.modules():
         if parametrize.is_parametrized(module, "weight"):
-            weight = module.weight.detach()  # type: ignore[operator, union-attr]
+            weight = module.weight.detach()  # type: ignore[operator]
             del module.parametrizations
             module.__class__ = type(module).__bases__[0]
             module.register_parameter("weight", nn.Parameter(weight, requires_grad=False))

@@ -98,7 +98,7 @@ def _train_language_model(config: str, overrides: tuple[str, ...], output: Path 
 
     settings = read_lm_config(config, overrides)
     name = Path(find_codec(settings.codec).name).name
-    folder = _folder(settings.data.folder, Path("runs", f"{name}-lm") if output is None else output)
+    folder = _folder(settings.data.folder, output or settings.run.folder or Path("runs", f"{name}-lm"))
 
     from giblet.training.lm import LanguageModelTrainer
 

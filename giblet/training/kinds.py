@@ -126,5 +126,6 @@ def export_trainee(
     """
     if not (isinstance(config, APCodecTrainingConfig) and isinstance(trainee, APCodecTrainee)):
         return
-    if config.original_checkpoints:
+    # As there, what has learnt nothing is not written.
+    if config.original_checkpoints and step:
         write_checkpoints(folder, step, config, trainee.model, optimizer, adversary)

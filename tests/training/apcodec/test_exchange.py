@@ -206,7 +206,13 @@ def test_what_giblet_writes_loads_in_their_modules(tmp_path, ours):
 def test_nothing_is_written_unless_it_is_asked_for(tmp_path, ours):
     mine = ours()
     export_trainee(mine.config, tmp_path, 1, mine.trainee, mine.optimizer, mine.adversary)
+    asked = mine.config.model_copy(update={"original_checkpoints": True})
+    export_trainee(asked, tmp_path, 0, mine.trainee, mine.optimizer, mine.adversary)
     assert not list(tmp_path.iterdir())
+    export_trainee(asked, tmp_path, 1, mine.trainee, mine.optimizer, mine.adversary)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.json", "encoder_00000001", "decoder_00000001", "do_00000001",
+    }  # fmt: skip
 
 
 def test_a_state_without_discriminators_in_the_run(tmp_path, ours):

@@ -20,7 +20,7 @@ from giblet.training.trainer import Trainer
 RATE = 16_000
 SMALL = {
     "model": {
-        "kind": "apcodec", "sample_rate": RATE, "n_fft": 128, "window": 80, "hop": 20, "ratio": 4, "width": 12,
+        "kind": "apcodec", "sample_rate": RATE, "n_fft": 128, "window": 80, "hop": 40, "ratio": 2, "width": 12,
         "depth": 1, "inner": 16, "kernel": 3, "reduced": 6, "latent_dim": 4, "codebook_dim": 4, "codebook_size": 16,
         "n_codebooks": 2,
     },
@@ -28,7 +28,7 @@ SMALL = {
     "losses": {"n_mels": 12},
     "adversary": {"discriminators": []},
     "optimizer": {"learning_rate": 2e-3},
-    "run": {"steps": 6, "validate_every": 3, "checkpoint_every": 3, "log_every": 1, "device": "cpu", "threads": 1},
+    "run": {"steps": 6, "validate_every": 6, "checkpoint_every": 3, "log_every": 1, "device": "cpu", "threads": 1},
 }  # fmt: skip
 JUDGES = {
     "discriminators": ["multi-period", "multi-resolution"], "start": 2,
@@ -149,7 +149,7 @@ def test_items_are_as_many_spectra_as_the_decoder_makes(settings):
     published = check_config({"model": {"kind": "apcodec"}})
     assert published.crop_samples == 7960
     assert published.model.sizes.bandwidth == 6
-    assert settings().crop_samples == 20 * 80 - 20
+    assert settings().crop_samples == 20 * 80 - 40
 
 
 @pytest.mark.parametrize(

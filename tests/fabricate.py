@@ -105,3 +105,33 @@ def lag(reference: np.ndarray, other: np.ndarray, most: int) -> int:
     product = correlate(other[:n], reference[:n], method="fft")
     middle = n - 1
     return int(np.argmax(product[middle - most : middle + most + 1])) - most
+
+
+SMALL_APCODEC = {
+    "width": 16, "depth": 2, "inner": 32, "kernel": 7, "reduced": 8, "latent_dim": 8, "codebook_dim": 8,
+    "codebook_size": 64,
+}  # fmt: skip
+
+
+def random_apcodec(seed: int = 0, response: float = 1.0, **config):
+    """Return an untrained APCodec whose blocks weigh channels by their norm, as strongly as ``response`` says."""
+    import torch
+
+    from giblet.codecs.apcodec.config import APCodecConfig
+    from giblet.codecs.apcodec.model import APCodecModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = APCodecModel(APCodecConfig(**SMALL_APCODEC | config)).eval()
+        for name, weight in model.named_parameters():
+            if name.endswith(("gamma", "beta")):
+                torch.nn.init.normal_(weight, std=response)
+            elif name.endswith("contract.weight"):
+                # As loud as what goes past the block.
+                torch.nn.init.normal_(weight, std=0.3)
+            elif name.startswith("encoder.join.parametrizations.weight.original0"):
+                # Latents that reach all entries.
+                weight.data *= 5
+            elif name.startswith(("encoder.join.bias", "quantizer")) and name.endswith("bias"):
+                torch.nn.init.zeros_(weight)
+    return model

@@ -10,7 +10,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize(("kbps", "codebooks"), [("1.5", 2), ("3", 4), ("6", 8), ("12", 16), ("24", 32)])
 def test_the_table_of_bandwidths_is_right(kbps, codebooks):
-    from giblet.codecs.catalog import DEFAULTS, CodecSpec
+    from giblet.codecs.encodec.spec import DEFAULTS, EncodecSpec
 
-    assert CodecSpec("24 kHz", "", None, DEFAULTS).n_codebooks(float(kbps)) == codebooks
+    assert EncodecSpec("24 kHz", "", None, DEFAULTS).n_codebooks(float(kbps)) == codebooks
     assert f"| {kbps} | {codebooks} | ({codebooks}, 112) |" in README

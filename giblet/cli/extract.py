@@ -46,7 +46,7 @@ def command(
     ],
     tr: Annotated[str, typer.Option(help="Repetition time, seconds; also a fraction such as 4/3.")] = "1.5",
     codec: Codec = "facebook/encodec_24khz",
-    bandwidth: Bandwidth = "3",
+    bandwidth: Bandwidth = None,
     features: Annotated[
         str, typer.Option(help="What to extract, several with commas; giblet features lists what there is.")
     ] = "audio.codes",

@@ -160,16 +160,15 @@ def _clock(path: Path, track: int) -> dict[str, Any]:
 
 
 def _codec(name: str) -> dict[str, Any]:
-    from giblet.codecs.catalog import WEIGHTS, find_codec
+    from giblet.codecs.catalog import find_codec
     from giblet.codecs.weights import SAFETENSORS, weight_shapes
 
     spec = find_codec(name)
-    assert spec.folder is not None
-    weights = next(spec.folder / file for file in WEIGHTS if (spec.folder / file).is_file())
     counted = {}
-    if weights.name == SAFETENSORS:
-        counted["parameters"] = sum(math.prod(shape) for shape in weight_shapes(weights).values())
-    return {"kind": "codec", **spec.to_dict(), "weights_bytes": weights.stat().st_size, **counted}
+    if [file.name for file in spec.weight_files] == [SAFETENSORS]:
+        counted["parameters"] = sum(math.prod(shape) for shape in weight_shapes(spec.weight_files[0]).values())
+    size = sum(file.stat().st_size for file in spec.weight_files)
+    return {"kind": "codec", **spec.to_dict(), "weights_bytes": size, **counted}
 
 
 def lines(about: dict[str, Any], indent: str = "") -> list[str]:

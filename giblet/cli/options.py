@@ -18,13 +18,14 @@ def _show_stages(wanted: bool) -> None:
 
 
 Bandwidth = Annotated[
-    str,
+    str | None,
     typer.Option(
         "-b",
         "--bandwidth",
         metavar="KBPS",
         help="Kilobits per second: 1.5, 3, 6, 12 or 24 with facebook/encodec_24khz, 3, 6, 12 or 24 with "
         "facebook/encodec_48khz, 1.5, 3, 6 or 12 with tiny; giblet info CODEC lists those of any other.",
+        show_default="3, or the largest of a codec without 3",
     ),
 ]
 Codec = Annotated[

@@ -26,8 +26,8 @@ def command(
     config: Annotated[
         str,
         typer.Argument(
-            help="Settings, a YAML file; or the built-in minutes, tiny, speech-16khz, base-24khz or stereo-48khz. "
-            "With --lm, a YAML file or a codec.",
+            help="Settings, a YAML file; or the built-in minutes, tiny, speech-16khz, base-24khz, stereo-48khz, "
+            "apcodec-tiny or apcodec-48khz; or a config.json of APCodec's authors. With --lm, YAML or a codec.",
             show_default=False,
         ),
     ],
@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "-o",
             "--output",
-            help="Folder of the run; one that has begun goes on. By default runs/NAME, after the settings' name.",
+            help="Folder of the run; one that has begun goes on. By default the settings' run.folder, or runs/NAME.",
             show_default=False,
         ),
     ] = None,
@@ -78,14 +78,16 @@ def _train_codec(config: str, overrides: tuple[str, ...], output: Path | None, a
     from giblet.training.configfile import read_config
 
     settings = read_config(config, overrides)
-    folder = _folder(settings.data.folder, Path("runs", settings.name) if output is None else output)
+    folder = _folder(
+        settings.data.folder or settings.data.files, output or settings.run.folder or Path("runs", settings.name)
+    )
 
     from giblet.training.trainer import Trainer
 
     with Bar() as bar:
         trainer = Trainer(settings, folder, bar)
         _say_what_is_there(trainer.corpus, trainer.held_out, trainer.step, quiet=as_json)
-        _say_what_is_skipped((*trainer.corpus.rejected, *(trainer.noise.rejected if trainer.noise else ())))
+        _say_what_is_skipped(trainer.rejected)
         result = trainer.run(None if as_json else _say_validation)
     return json.dumps(_document(trainer, result)) if as_json else closing_line(result)
 
@@ -96,7 +98,7 @@ def _train_language_model(config: str, overrides: tuple[str, ...], output: Path 
 
     settings = read_lm_config(config, overrides)
     name = Path(find_codec(settings.codec).name).name
-    folder = _folder(settings.data.folder, Path("runs", f"{name}-lm") if output is None else output)
+    folder = _folder(settings.data.folder, output or settings.run.folder or Path("runs", f"{name}-lm"))
 
     from giblet.training.lm import LanguageModelTrainer
 
@@ -160,6 +162,8 @@ def _document(trainer: Trainer, result: TrainingResult) -> dict[str, object]:
         "waiting": result.waiting,
         "mel_distance": result.mel_distance,
         "first_mel_distance": result.first_mel_distance,
+        "losses": result.losses,
+        "first_losses": result.first_losses,
     }
 
 

@@ -1,9 +1,9 @@
 """Sound to discrete codes and back."""
 
 from giblet.codecs.base import Codec, Decoder, Encoder, decode, decode_blocks, encode
-from giblet.codecs.catalog import CodecSpec, as_bandwidth, find_codec
+from giblet.codecs.catalog import CodecSpec, as_bandwidth, find_codec, usual_bandwidth
 from giblet.codecs.codes import Codes, Segment, check_codes
-from giblet.codecs.loading import get_codebooks, load_codec, load_spec
+from giblet.codecs.loading import get_codebooks, load_codec, load_spec, look_at_codec
 
 __all__ = [
     "Codec",
@@ -21,4 +21,6 @@ __all__ = [
     "get_codebooks",
     "load_codec",
     "load_spec",
+    "look_at_codec",
+    "usual_bandwidth",
 ]

@@ -80,6 +80,9 @@ class Codec(Protocol):
     def decoder(self, segments: tuple[Segment, ...]) -> Decoder:
         """Start to decode codes that lie in ``segments``."""
 
+    def samples_for(self, stop: int) -> int:
+        """Return the samples after which the codes of frames that start before ``stop`` no longer change."""
+
     def latents_to_sound(self, latents: np.ndarray) -> np.ndarray:
         """Decode (n_frames, dim) latents, such as no codes stand for, to float32 (channels, n_frames·hop)."""
 

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from giblet.codecs.apcodec.config import APCodecConfig
+from giblet.codecs.apcodec.spec import APCodecSpec
 from giblet.codecs.catalog import DEFAULTS, CodecSpec, find_codec
+from giblet.codecs.encodec.spec import EncodecSpec
 from giblet.codecs.weights import TRAINING_BUFFERS
 from giblet.errors import CodecError, ParameterError
 from giblet.kept import kept
@@ -38,9 +41,9 @@ def load_codec(codec: Any, device: str = "auto") -> Codec:
 
     Parameters
     ----------
-    codec : str, os.PathLike, transformers.EncodecModel or Codec
-        ``"tiny"``, a folder saved by transformers, the name of a model on the Hugging Face hub, a model in memory,
-        or a loaded codec (returned as it is).
+    codec : str, os.PathLike, transformers.EncodecModel, APCodecModel or Codec
+        ``"tiny"``, a folder saved by transformers or giblet, one with config.json and checkpoints of APCodec's
+        authors, the name of a model on the Hugging Face hub, a model in memory, or a loaded codec (returned as it is).
     device : str
         ``"auto"`` (CUDA where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
 
@@ -57,17 +60,55 @@ def load_codec(codec: Any, device: str = "auto") -> Codec:
         If the device is unknown or absent.
     """
     check_device(device)
+    known = look_at_codec(codec)
+    if not isinstance(known, CodecSpec):
+        return known
+    if known.folder is not None:
+        return load_spec(known, device)
+    # A copy, for the caller's model may still be in training, or in half precision.
+    return _with_model(copy.deepcopy(codec).float(), known, pick_device(device))
+
+
+def look_at_codec(codec: Any) -> CodecSpec | Codec:
+    """Return what is known of a codec without loading it.
+
+    Parameters
+    ----------
+    codec : str, os.PathLike, transformers.EncodecModel, APCodecModel or Codec
+        As in `load_codec`.
+
+    Returns
+    -------
+    CodecSpec or Codec
+        A loaded codec as it is; of any other its parameters.
+
+    Raises
+    ------
+    CodecError
+        If there is no such codec.
+    """
     if isinstance(codec, (str, os.PathLike)):
-        return load_spec(find_codec(codec), device)
+        return find_codec(codec)
     if hasattr(codec, "layout") and hasattr(codec, "encoder"):
         return cast("Codec", codec)
-    if getattr(getattr(codec, "config", None), "model_type", None) == "encodec":
-        from giblet.codecs.encodec.codec import EncodecCodec
+    config = getattr(codec, "config", None)
+    if getattr(config, "model_type", None) == EncodecSpec.kind:
+        return EncodecSpec(codec.config.name_or_path or "EncodecModel", None, None, DEFAULTS | codec.config.to_dict())
+    if isinstance(config, APCodecConfig):
+        return APCodecSpec("APCodecModel", None, None, config.to_dict())
+    raise CodecError(
+        f"{type(codec).__name__} is no codec", "give a name, a folder, a transformers EncodecModel or an APCodecModel"
+    )
 
-        spec = CodecSpec(codec.config.name_or_path or "EncodecModel", None, None, DEFAULTS | codec.config.to_dict())
-        # A copy, for the caller's model may still be in training, or in half precision.
-        return EncodecCodec(copy.deepcopy(codec).float(), spec, pick_device(device))
-    raise CodecError(f"{type(codec).__name__} is no codec", "give a name, a folder, or a transformers EncodecModel")
+
+def _with_model(model: Any, spec: CodecSpec, device: str) -> Codec:
+    if isinstance(spec, APCodecSpec):
+        from giblet.codecs.apcodec.codec import APCodecCodec
+
+        return APCodecCodec(model, spec, device)
+    from giblet.codecs.encodec.codec import EncodecCodec
+
+    return EncodecCodec(model, spec, device)
 
 
 def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
@@ -94,11 +135,17 @@ def load_spec(spec: CodecSpec, device: str = "auto") -> Codec:
     """
     # Before transformers, which takes seconds to load.
     device = pick_device(device)
-    from giblet.codecs.encodec.codec import EncodecCodec
-
     return cast(
-        "Codec", kept("codec", spec.folder, (spec.name, device), lambda: EncodecCodec(load_model(spec), spec, device))
+        "Codec", kept("codec", spec.folder, (spec.name, device), lambda: _with_model(_load(spec), spec, device))
     )
+
+
+def _load(spec: CodecSpec) -> Any:
+    if not isinstance(spec, APCodecSpec):
+        return load_model(spec)
+    from giblet.codecs.apcodec.checkpoints import load_model as load_networks
+
+    return load_networks(spec)
 
 
 def get_codebooks(codec: Any, device: str = "auto") -> np.ndarray:
@@ -127,7 +174,7 @@ def get_codebooks(codec: Any, device: str = "auto") -> np.ndarray:
 
 
 def load_model(spec: CodecSpec) -> EncodecModel:
-    """Load transformers' model of a codec, complete.
+    """Load transformers' model of an EnCodec, complete.
 
     Parameters
     ----------
@@ -142,8 +189,10 @@ def load_model(spec: CodecSpec) -> EncodecModel:
     Raises
     ------
     CodecError
-        If the weights cannot be read or do not fit.
+        If the weights cannot be read or do not fit, or are those of another kind of codec.
     """
+    if not isinstance(spec, EncodecSpec):
+        raise CodecError(f"holds a model of type {spec.kind!r}", "name a folder with an EnCodec", spec.folder)
     import torch
     from transformers import EncodecModel
 

@@ -14,7 +14,7 @@ from giblet.errors import CodecError
 if TYPE_CHECKING:
     import numpy as np
 
-    from giblet.codecs.catalog import CodecSpec
+    from giblet.codecs.spec import CodecSpec
 
 # Where transformers' save_pretrained puts them.
 SAFETENSORS = "model.safetensors"
@@ -22,7 +22,7 @@ SAFETENSORS = "model.safetensors"
 # Buffers that only training uses; two files of one codec may differ in them.
 TRAINING_BUFFERS = ("embed_avg", "cluster_size", "inited")
 
-# What changes codes or sound without changing the shape of a weight.
+# What of an EnCodec changes codes or sound without changing the shape of a weight.
 SETTINGS = (
     "sampling_rate", "normalize", "chunk_length_s", "overlap", "upsampling_ratios", "use_causal_conv", "pad_mode",
     "norm_type", "trim_right_ratio", "dilation_growth_rate",
@@ -89,13 +89,14 @@ def file_fingerprint(spec: CodecSpec) -> str | None:
     if weights is None or not weights.is_file():
         return None
     state = weights.stat()
-    settings = json.dumps({name: spec.config.get(name) for name in SETTINGS})
-    return _file_fingerprint(weights, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns), settings)
+    config = json.dumps({name: spec.config.get(name) for name in spec.settings})
+    now = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    return _file_fingerprint(weights, now, config, spec.settings)
 
 
 # Of one codec for many films it is wanted once for each.
 @lru_cache(maxsize=8)
-def _file_fingerprint(weights: Path, state: tuple[int, ...], settings: str) -> str | None:
+def _file_fingerprint(weights: Path, state: tuple[int, ...], config: str, settings: tuple[str, ...]) -> str | None:
     from safetensors import safe_open
 
     weight_shapes(weights)
@@ -104,10 +105,12 @@ def _file_fingerprint(weights: Path, state: tuple[int, ...], settings: str) -> s
         if {file.get_slice(name).get_dtype() for name in names} - _FLOATS:
             return None
         arrays = ((_loaded_name(name), file.get_tensor(name)) for name in sorted(names, key=_loaded_name))
-        return digest(json.loads(settings), arrays)
+        return digest(json.loads(config), arrays, settings)
 
 
-def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) -> str:
+def digest(
+    config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]], settings: tuple[str, ...] = SETTINGS
+) -> str:
     """Return the SHA-256 of weights and of how they are used, independent of the file they came from.
 
     Parameters
@@ -116,6 +119,8 @@ def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) ->
         A codec's configuration.
     weights : iterable of (str, ndarray)
         Its weights and buffers, sorted by name; those that only training uses are passed over.
+    settings : tuple of str
+        The keys of the configuration that count; default those of an EnCodec.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def digest(config: dict[str, Any], weights: Iterable[tuple[str, np.ndarray]]) ->
     """
     import numpy as np
 
-    sha = hashlib.sha256(json.dumps([config.get(name) for name in SETTINGS]).encode())
+    sha = hashlib.sha256(json.dumps([config.get(name) for name in settings]).encode())
     for name, values in weights:
         if not name.endswith(TRAINING_BUFFERS):
             sha.update(f"{name}{values.shape}".encode())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from giblet.alignment import join_windows, tr_windows
-from giblet.codecs import Codec, as_bandwidth, find_codec, load_codec
+from giblet.codecs import Codec, as_bandwidth, load_codec, look_at_codec, usual_bandwidth
+from giblet.data.checks import DEFAULT_BANDWIDTH
 from giblet.data.encoding import FilmCodes
 from giblet.data.mel import FilmMel, MelSettings, reference_for_level
 from giblet.data.metadata import ENCODEC, MEL, read_table, tr_table
@@ -36,8 +37,9 @@ class AudioProcessor:
     ----------
     use_encodec : bool
         True: codes of a neural codec. False: a mel spectrogram, for older work.
-    encodec_bandwidth : float
-        Kilobits per second; the 24 kHz EnCodec offers 1.5, 3, 6, 12, 24 (2, 4, 8, 16, 32 codebooks).
+    encodec_bandwidth : float, optional
+        Kilobits per second; the 24 kHz EnCodec offers 1.5, 3, 6, 12, 24 (2, 4, 8, 16, 32 codebooks). Default 3, or
+        the largest of a codec that does not offer 3.
     sample_rate, n_mels, n_fft, hop_length : int
         Mel spectrogram: Hz, bands, window and step in samples.
     tr : float
@@ -76,7 +78,7 @@ class AudioProcessor:
     def __init__(
         self,
         use_encodec: bool = True,
-        encodec_bandwidth: float = 3.0,
+        encodec_bandwidth: float | None = None,
         sample_rate: int = 22_050,
         n_mels: int = 2048,
         n_fft: int = 4096,
@@ -91,7 +93,6 @@ class AudioProcessor:
         if frame_policy not in ("floor", "ceil"):
             raise ParameterError(f"the frame policy {frame_policy!r} is unknown", "choose floor or ceil")
         self.use_encodec = use_encodec
-        self.encodec_bandwidth = as_bandwidth(encodec_bandwidth)
         self.tr = tr
         self.device = device
         self.frame_policy = frame_policy
@@ -100,15 +101,17 @@ class AudioProcessor:
         self.sample_rate, self.n_mels, self.n_fft, self.hop_length = sample_rate, n_mels, n_fft, hop_length
         self._source = codec
         self._codec: Codec | None = None
-        if use_encodec and isinstance(codec, (str, os.PathLike)):
-            find_codec(codec).n_codebooks(self.encodec_bandwidth)
+        self.encodec_bandwidth = DEFAULT_BANDWIDTH if encodec_bandwidth is None else as_bandwidth(encodec_bandwidth)
+        if use_encodec:
+            found = look_at_codec(codec)
+            self.encodec_bandwidth = usual_bandwidth(found.bandwidths, encodec_bandwidth, DEFAULT_BANDWIDTH)
+            found.n_codebooks(self.encodec_bandwidth)
 
     @property
     def codec(self) -> Codec:
         """The codec, loaded at first use."""
         if self._codec is None:
             self._codec = load_codec(self._source, self.device)
-            self._codec.n_codebooks(self.encodec_bandwidth)
         return self._codec
 
     def audio_to_features(
@@ -351,8 +354,7 @@ class AudioProcessor:
         """
         rate = self.mel.sample_rate
         if self.use_encodec:
-            known = self._codec is None and isinstance(self._source, (str, os.PathLike))
-            rate = (find_codec(self._source) if known else self.codec).layout.sample_rate
+            rate = (self._codec or look_at_codec(self._source)).layout.sample_rate
         request = TRRequest.asked(tr=self.tr, partial=True)
         sound = TRSound(audio_source, request, rate, 1, lambda stop: stop, picture_clock=from_video)
         for _ in sound:

@@ -6,15 +6,18 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from giblet.alignment import n_columns
-from giblet.codecs import CodecSpec, as_bandwidth, find_codec
+from giblet.codecs import CodecSpec, look_at_codec, usual_bandwidth
 from giblet.codecs.loading import check_device
 from giblet.data.request import TRRequest
 from giblet.errors import MediaError
 from giblet.features import ask_features
 from giblet.timeline import TRGrid
+
+# Kilobits per second where nobody says it and the codec offers it.
+DEFAULT_BANDWIDTH = 3.0
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
@@ -60,8 +63,8 @@ def check_settings(
         The TRs wanted.
     codec : str, os.PathLike, transformers.EncodecModel or Codec
         As in `giblet.codecs.load_codec`; not loaded, but looked for on the disk and on the hub if it is a name.
-    bandwidth : number or str
-        Kilobits per second.
+    bandwidth : number, str or None
+        Kilobits per second; None for 3, or the largest of a codec that does not offer 3.
     device : str
         As in `giblet.codecs.load_codec`.
 
@@ -79,14 +82,17 @@ def check_settings(
     """
     check_device(device)
     names = {asked.feature.name for asked in ask_features(features)}
-    bandwidth = as_bandwidth(bandwidth)
     one_tr, spec = TRGrid(request.tr, 0), None
-    if {"audio.codes", "audio.latents"} & names and isinstance(codec, (str, os.PathLike)):
-        spec = find_codec(codec)
-        spec.n_codebooks(bandwidth)
-        n_columns(spec.layout, one_tr, "floor")
+    kbps = usual_bandwidth((DEFAULT_BANDWIDTH,), bandwidth, DEFAULT_BANDWIDTH)
+    if {"audio.codes", "audio.latents"} & names:
+        found = look_at_codec(codec)
+        kbps = usual_bandwidth(found.bandwidths, bandwidth, DEFAULT_BANDWIDTH)
+        if isinstance(codec, (str, os.PathLike)):
+            spec = cast("CodecSpec", found)
+            spec.n_codebooks(kbps)
+            n_columns(spec.layout, one_tr, "floor")
     if "audio.mel" in names:
         from giblet.data.mel import MelSettings
 
         n_columns(MelSettings().layout, one_tr, "floor")
-    return bandwidth, spec
+    return kbps, spec

@@ -14,7 +14,6 @@ from giblet.data.request import TRRequest
 from giblet.data.sound import TRSound
 from giblet.media.track import OpenTrack
 from giblet.progress import SILENT, Progress, stage
-from giblet.timeline import FrameLayout
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +60,14 @@ class FilmCodes:
     ) -> None:
         self.layout = codec.layout
         self.encoder = codec.encoder(bandwidth)
+        self._wanted = 0
+        self._codec = codec
         self.sound = TRSound(
             path,
             request,
             codec.layout.sample_rate,
             codec.channels,
-            lambda stop: samples_for(codec.layout, stop),
+            self._reach,
             track=track,
             picture_clock=picture_clock,
             source=source,
@@ -79,10 +80,14 @@ class FilmCodes:
             for samples in self.sound:
                 yield self._count(self.encoder.push(samples))
                 self.progress.advance(samples.shape[1] / self.layout.sample_rate)
-            # Where the film goes on, its last whole segment was coded already; the rest belongs to the next one.
-            if self.sound.ended or self.layout.segment is None:
+            # Where the film goes on, its last whole segment or chunk was coded already; the rest belongs to the next.
+            if self.sound.ended or self.n_frames < self._wanted:
                 yield self._count(self.encoder.finish())
         log.debug("%d frames of codes from %d samples", self.n_frames, self.sound.n_samples)
+
+    def _reach(self, stop: int) -> int:
+        self._wanted = len(self.layout.between(0, stop)) if self.layout.segment is None else 0
+        return self._codec.samples_for(stop)
 
     def _count(self, codes: np.ndarray) -> np.ndarray:
         self.n_frames += codes.shape[1]
@@ -96,29 +101,11 @@ class FilmCodes:
     @property
     def length(self) -> int:
         """Samples coded, padding included, known at the end."""
-        return self.sound.n_samples + self.sound.n_padding
+        n_samples = self.sound.n_samples + self.sound.n_padding
+        # A codec may have to look further than it codes.
+        return n_samples if self.layout.segment is not None else min(n_samples, self.n_frames * self.layout.hop)
 
     def collect(self) -> Codes:
         """Take all blocks into memory."""
         blocks = list(self)
         return Codes(np.concatenate(blocks, axis=1), self.segments, self.layout, self.length)
-
-
-def samples_for(layout: FrameLayout, stop: int) -> int:
-    """Return how many samples the frames need that start before ``stop``.
-
-    Parameters
-    ----------
-    layout : FrameLayout
-        The codec's frames.
-    stop : int
-        Sample number.
-
-    Returns
-    -------
-    int
-        Samples after which the codes of those frames no longer change.
-    """
-    if layout.segment is None or layout.stride is None:
-        return -(-stop // layout.hop) * layout.hop
-    return (stop - 1) // layout.stride * layout.stride + layout.segment

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import giblet
-from giblet.codecs import Codec, CodecSpec, load_codec
+from giblet.codecs import Codec, load_codec
 from giblet.codecs.weights import file_fingerprint
 from giblet.data.checks import check_settings
 from giblet.data.filling import Filler
@@ -22,7 +22,6 @@ from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
 from giblet.errors import AnnotationError, CodecError, StoreError
 from giblet.features import ask_features
-from giblet.kept import kept
 from giblet.progress import SILENT, Progress
 from giblet.store import (
     Cache,
@@ -53,7 +52,7 @@ def extract(
     *,
     tr: Seconds = 1.5,
     codec: Any = "facebook/encodec_24khz",
-    bandwidth: float = 3.0,
+    bandwidth: float | None = None,
     features: str | Iterable[str] = "audio.codes",
     annotations: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     tier: str | None = None,
@@ -78,10 +77,10 @@ def extract(
         Directory of the store, or a URL that fsspec knows, such as ``s3://bucket/film``.
     tr : float or str
         Repetition time of the store's default view, seconds.
-    codec : str, os.PathLike, transformers.EncodecModel or Codec
+    codec : str, os.PathLike, transformers.EncodecModel, APCodecModel or Codec
         As in `giblet.codecs.load_codec`.
-    bandwidth : float
-        Kilobits per second.
+    bandwidth : float, optional
+        Kilobits per second; default 3, or the largest of a codec that does not offer 3.
     features : str or iterable of str
         One or several (see `giblet.features.known_features`); the film is decoded once for all of them.
     annotations : str, os.PathLike or sequence of them
@@ -150,7 +149,7 @@ def extract(
             "holds another film or other settings", "choose another output, or replace it with --force", output
         )
     # Loading a codec takes seconds; the file of its weights tells sooner whether its codes are there already.
-    known = _fingerprint(spec) if spec is not None and (there or keeper is not None) else None
+    known = file_fingerprint(spec) if spec is not None and (there or keeper is not None) else None
     loaded: Codec | None = load_codec(codec, device) if plan.codes and known is None else None
     key = content_key(recipe=recipe_key, codec=loaded.fingerprint if loaded else known)
     if there:
@@ -200,11 +199,6 @@ def extract(
         log.debug("another process stored the same in %s meanwhile", output)
         hit = True
     return Extraction(output, hit, read_manifest(output)["provenance"])
-
-
-def _fingerprint(spec: CodecSpec) -> str | None:
-    fingerprint: str | None = kept("fingerprint", spec.folder, (), lambda: file_fingerprint(spec))
-    return fingerprint
 
 
 def _hit(output: Path | str) -> Extraction:

@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingRes
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from giblet.codecs import Codec
+from giblet.codecs import Codec, usual_bandwidth
 from giblet.errors import FormatError, GibletError, printable
 from giblet.media.untrusted import check_plain
 from giblet.serve.desk import Desk
@@ -82,12 +82,15 @@ def create_app(codec: Codec, limits: Limits | None = None) -> FastAPI:
         }
 
     @app.post("/codes")
-    async def make_codes(request: Request, kind: Literal["ecdc", "nac"] = "ecdc", bandwidth: float = 6.0) -> Response:
+    async def make_codes(
+        request: Request, kind: Literal["ecdc", "nac"] = "ecdc", bandwidth: float | None = None
+    ) -> Response:
         """A sound file is the body of the request; its codes are the answer."""
+        kbps = usual_bandwidth(codec.bandwidths, bandwidth, 6.0)
 
         def encode(upload: Path, watch: Watch) -> Transcoding:
             check_plain(upload)
-            return sound_to_codes(upload, upload.with_name(f"sound.{kind}"), codec, bandwidth, progress=watch)
+            return sound_to_codes(upload, upload.with_name(f"sound.{kind}"), codec, kbps, progress=watch)
 
         return await _answered(desk, request, encode, "application/octet-stream")
 

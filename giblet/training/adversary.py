@@ -31,6 +31,13 @@ class Adversary:
     n_samples : int
         Of a crop.
 
+    Attributes
+    ----------
+    discriminators : Module
+        They.
+    optimizer : Optimizer
+        Theirs.
+
     Raises
     ------
     ParameterError
@@ -50,11 +57,19 @@ class Adversary:
         self._seed = seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
-            self.discriminators: nn.Module = Discriminators(
-                [_built(name, channels, settings.sizes.get(name, {}), n_samples) for name in settings.discriminators]
-            ).to(device)
-        self._optimizer = torch.optim.Adam(
-            self.discriminators.parameters(), lr=optimizer.learning_rate, betas=optimizer.betas
+            built = [
+                _built(name, channels, settings.sizes.get(name, {}), n_samples) for name in settings.discriminators
+            ]
+        self.discriminators: nn.Module = Discriminators(discriminator for discriminator, _ in built).to(device)
+        self._weights = None
+        if settings.form == "hifi-gan":
+            names = zip(settings.discriminators, built, strict=True)
+            self._weights = [settings.weights.get(name, 1.0) for name, (_, parts) in names for _ in range(parts)]
+        self.optimizer = torch.optim.AdamW(
+            self.discriminators.parameters(),
+            lr=optimizer.learning_rate,
+            betas=optimizer.betas,
+            weight_decay=settings.weight_decay,
         )
 
     def losses(self, reference: Tensor, estimate: Tensor) -> dict[str, Tensor]:
@@ -67,12 +82,14 @@ class Adversary:
         """
         self.discriminators.requires_grad_(False)
         with torch.no_grad():
-            _, real = self.discriminators(reference)
+            real_logits, real = self.discriminators(reference)
         logits, fake = self.discriminators(estimate)
         self.discriminators.requires_grad_(True)
+        if self._settings.form == "hifi-gan":
+            real, fake = _with_logits(real, real_logits), _with_logits(fake, logits)
         return {
-            "generator": generator_loss(logits, self._settings.kind),
-            "feature_matching": feature_matching(real, fake),
+            "generator": generator_loss(logits, self._settings.kind, self._weights),
+            "feature_matching": feature_matching(real, fake, self._weights),
         }
 
     def update(self, reference: Tensor, estimate: Tensor, step: int, rate: float) -> dict[str, Tensor]:
@@ -102,35 +119,40 @@ class Adversary:
             return {}
         real, _ = self.discriminators(reference)
         fake, _ = self.discriminators(estimate.detach())
-        loss = discriminator_loss(real, fake, self._settings.kind)
-        self._optimizer.zero_grad(set_to_none=True)
+        loss = discriminator_loss(real, fake, self._settings.kind, self._weights)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.discriminators.parameters(), float("inf"))
         if not norm.isfinite():
             raise FloatingPointError("the discriminators' gradient is not finite")
-        for group in self._optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self._optimizer.step()
+        self.optimizer.step()
         return {"discriminator": loss.detach(), "discriminator_gradient_norm": norm}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
-        return {"discriminators": self.discriminators.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {"discriminators": self.discriminators.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.discriminators.load_state_dict(state["discriminators"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _built(name: str, channels: int, sizes: dict[str, Any], n_samples: int) -> nn.Module:
+def _with_logits(features: list[list[Tensor]], logits: list[Tensor]) -> list[list[Tensor]]:
+    return [[*layers, last] for layers, last in zip(features, logits, strict=True)]
+
+
+def _built(name: str, channels: int, sizes: dict[str, Any], n_samples: int) -> tuple[nn.Module, int]:
+    """Return a discriminator, and of how many it consists."""
     try:
         discriminator = build_discriminator(name, channels, **sizes)
         with torch.no_grad():
-            discriminator(torch.zeros(1, channels, n_samples))
+            logits, _ = discriminator(torch.zeros(1, channels, n_samples))
     except (TypeError, ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
         raise ParameterError(
             f"the discriminator {name} of sizes {sizes} cannot judge crops of {n_samples} samples ({error})",
             "correct adversary.sizes, or give a longer data.crop",
         ) from error
-    return discriminator
+    return discriminator, len(logits)

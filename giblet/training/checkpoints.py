@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -36,6 +37,12 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as JSON, in the order of their names, with `replace_file`."""
+    text = json.dumps(values, indent=2, sort_keys=True) + "\n"
+    replace_file(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from giblet.codecs.apcodec.original import is_original
 from giblet.errors import ParameterError
-from giblet.training.config import TrainingConfig
+from giblet.training.apcodec.config import APCodecTrainingConfig
+from giblet.training.apcodec.original import settings_of
+from giblet.training.config import CodecTrainingConfig
+from giblet.training.encodec_config import TrainingConfig
 from giblet.training.lm_config import LanguageModelConfig
 
 Config = TypeVar("Config", bound=BaseModel)
+
+KINDS: dict[str, type[CodecTrainingConfig]] = {"encodec": TrainingConfig, "apcodec": APCodecTrainingConfig}
 
 
 def built_in_configs() -> dict[str, Path]:
@@ -26,28 +33,33 @@ def built_in_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.yaml"))}
 
 
-def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> TrainingConfig:
+def read_config(path: Path | str, overrides: tuple[str, ...] = ()) -> CodecTrainingConfig:
     """Read the settings of a codec's run.
 
     Parameters
     ----------
     path : Path or str
-        A YAML file, or the name of built-in settings; what it leaves out has its default.
+        A YAML file, or the name of built-in settings; what it leaves out has its default. Or the config.json of
+        APCodec's authors.
     overrides : tuple of str
         Values that replace the file's, such as ``"run.steps=100"``; the value is YAML.
 
     Returns
     -------
-    TrainingConfig
+    CodecTrainingConfig
         Valid settings.
 
     Raises
     ------
     ParameterError
         If the file cannot be read, or a value has no meaning; the message names it.
+    MediaError
+        If a config.json lists recordings that are not there.
     """
     path = built_in_configs().get(str(path), Path(path))
     values = _values(path, f"give a YAML file, or one of {', '.join(built_in_configs())}")
+    if is_original(values):
+        values = settings_of(values, path)
     return check_config(_overridden(values, overrides), path)
 
 
@@ -76,19 +88,19 @@ def read_lm_config(source: Path | str, overrides: tuple[str, ...] = ()) -> Langu
     return check_lm_config(_overridden(values, overrides), path)
 
 
-def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingConfig:
+def check_config(values: dict[str, Any], path: Path | None = None) -> CodecTrainingConfig:
     """Turn plain values into settings.
 
     Parameters
     ----------
     values : dict
-        As a YAML file holds them.
+        As a YAML file holds them; ``model.kind`` says whose they are, by default EnCodec's.
     path : Path or None
         Where they come from, for the message.
 
     Returns
     -------
-    TrainingConfig
+    TrainingConfig or APCodecTrainingConfig
         Valid settings.
 
     Raises
@@ -96,7 +108,11 @@ def check_config(values: dict[str, Any], path: Path | None = None) -> TrainingCo
     ParameterError
         If a value has no meaning; the message names the first, and how many there are.
     """
-    return _checked(TrainingConfig, values, path)
+    model = values.get("model")
+    kind = model.get("kind", "encodec") if isinstance(model, dict) else "encodec"
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ParameterError(f"model.kind is {kind!r}", f"choose one of {', '.join(KINDS)}", path)
+    return _checked(KINDS[kind], values, path)
 
 
 def check_lm_config(values: dict[str, Any], path: Path | None = None) -> LanguageModelConfig:
@@ -125,10 +141,14 @@ def _checked(kind: type[Config], values: dict[str, Any], path: Path | None) -> C
 
 def _values(path: Path, remedy: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # YAML takes 1e-5 for a word, and a tab for none of JSON's business.
+        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise ParameterError(f"the settings cannot be read ({error.strerror})", remedy, path) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except json.JSONDecodeError as error:
+        raise ParameterError(f"the settings are no JSON in line {error.lineno}", "mend the file", path) from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
         raise ParameterError(f"the settings are no YAML{line}", "mend the file", path) from error

@@ -178,6 +178,7 @@ class Corpus(CorpusPart):
         sample_rate: int,
         channels: int = 1,
         minimum: float = 10.0,
+        files: Sequence[Path] | None = None,
         progress: Progress = SILENT,
     ) -> Self:
         """Decode a folder of recordings, or find that this was done before.
@@ -195,6 +196,8 @@ class Corpus(CorpusPart):
             Channels wanted.
         minimum : float
             Seconds of sound that there must be.
+        files : sequence of Path, optional
+            The files to take, somewhere below the folder, in place of all that lie there.
         progress : Progress
             Who watches.
 
@@ -214,7 +217,7 @@ class Corpus(CorpusPart):
             problem = f"sound of {channels} channels at {sample_rate} Hz cannot be made"
             raise ParameterError(problem, "ask for 1 or 2 channels and a positive rate")
         root, place = Path(folder), Path(cache)
-        files = find_sound_files(root, leave_out=place)
+        files = find_sound_files(root, leave_out=place) if files is None else files
         if not files:
             require_sound(root, 0, 0, (), minimum)
         try:
@@ -224,7 +227,7 @@ class Corpus(CorpusPart):
             key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
             target = place / key[:16]
             if not target.is_dir():
-                found = find_recordings(root, minimum=minimum, leave_out=place, progress=progress)
+                found = find_recordings(root, minimum=minimum, leave_out=place, files=files, progress=progress)
                 with WorkFolder(target) as work:
                     made = decode(found, root, work.path / SAMPLES, sample_rate, channels, progress)
                     head = {"key": key, "sample_rate": sample_rate, "channels": channels}

@@ -60,6 +60,8 @@ class Crops:
     weights : mapping of str to float, optional
         How much more often the sound of some files is drawn: by shell pattern of their path, relative to the folder of
         recordings. The first pattern that matches counts, other files weigh 1.
+    evenly : bool
+        Whether all files are drawn from as often, however long they are.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Crops:
         *,
         loudness_rms: float | None = None,
         weights: Mapping[str, float] | None = None,
+        evenly: bool = False,
     ) -> None:
         if length < 1 or seed < 0 or (loudness_rms is not None and not loudness_rms > 0):
             problem = f"crops of {length} samples with seed {seed} and loudness {loudness_rms} cannot be drawn"
@@ -83,7 +86,7 @@ class Crops:
         self.length = length
         self.seed = seed
         self._loudness = loudness_rms
-        mass = [file.n_samples * _weight(file.path, weights or {}) for file in corpus.files]
+        mass = [(1 if evenly else file.n_samples) * _weight(file.path, weights or {}) for file in corpus.files]
         if not sum(mass) > 0 or min(mass) < 0:
             raise ParameterError("the weights leave no sound to draw", "give positive weights to some of the files")
         self._cumulated = np.cumsum(mass) / sum(mass)

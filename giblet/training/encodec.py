@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,16 @@ from giblet.codecs.catalog import find_codec
 from giblet.codecs.loading import load_model
 from giblet.codecs.weights import SETTINGS
 from giblet.errors import ParameterError
-from giblet.training.checkpoints import replace_file
-from giblet.training.config import ModelConfig, QuantizerConfig
+from giblet.training.checkpoints import replace_file, write_json
+from giblet.training.encodec_config import ModelConfig, QuantizerConfig
 from giblet.training.network import run_network
 from giblet.training.quantizer import ResidualQuantizerTrainer
+from giblet.training.trainee import Reconstruction
 
 # k-means sees so many latents per entry.
 _LATENTS_PER_ENTRY = 10
 # Of ordinary recordings, full scale being 1.
 _EXPECTED_RMS = 0.1
-
-
-@dataclass
-class Reconstruction:
-    """What a codec in training made of a batch.
-
-    Attributes
-    ----------
-    sound : Tensor, float32, shape (batch, channels, samples)
-        The decoded sound.
-    penalties : dict of str to Tensor
-        Losses inside the codec, scalars.
-    """
-
-    sound: Tensor
-    penalties: dict[str, Tensor]
 
 
 class EncodecTrainee:
@@ -76,6 +60,7 @@ class EncodecTrainee:
         for layer in self.model.quantizer.layers:
             layer.codebook.inited.zero_()
         self._quantizer = ResidualQuantizerTrainer(self.model.quantizer, quantizer.decay, quantizer.replace_below)
+        self.bandwidths = settings.bandwidths
         self._choices = torch.tensor([settings.n_codebooks(b) for b in settings.bandwidths])
 
     @property
@@ -138,14 +123,16 @@ class EncodecTrainee:
         return Reconstruction(run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale, penalties)
 
     @torch.no_grad()
-    def at_bandwidth(self, sound: Tensor, bandwidth: float | None) -> Tensor:
+    def at_bandwidth(self, sound: Tensor, bandwidth: float | None) -> Reconstruction:
         """Encode and decode at one bandwidth in kbps, or without codes for None."""
         normalized, scale = self._normalized(sound)
         latents = run_network(self.model.encoder, normalized)
+        penalties = {}
         if bandwidth is not None:
             n_codebooks = torch.full((len(sound),), self.settings.n_codebooks(bandwidth), device=self.device)
-            latents = self._quantizer(latents, n_codebooks).latents
-        return run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale
+            quantized = self._quantizer(latents, n_codebooks)
+            latents, penalties = quantized.latents, {"commitment": quantized.commitment}
+        return Reconstruction(run_network(self.model.decoder, latents)[..., : sound.shape[-1]] * scale, penalties)
 
     def load(self, source: str) -> None:
         """Start from the weights of a trained codec of the same size.
@@ -196,14 +183,14 @@ class EncodecTrainee:
         config = self.model.config.to_dict()
         common = PreTrainedConfig().to_dict().keys() - {"model_type", "transformers_version"}
         config = {name: value for name, value in config.items() if name not in common}
-        _write_json(folder / "config.json", config | {"architectures": ["EncodecModel"], "dtype": "float32"})
+        write_json(folder / "config.json", config | {"architectures": ["EncodecModel"], "dtype": "float32"})
         extractor = EncodecFeatureExtractor(
             feature_size=self.settings.channels,
             sampling_rate=self.settings.sample_rate,
             chunk_length_s=self.settings.segment,
             overlap=self.model.config.overlap,
         )
-        _write_json(folder / "preprocessor_config.json", extractor.to_dict())
+        write_json(folder / "preprocessor_config.json", extractor.to_dict())
 
     def _normalized(self, sound: Tensor) -> tuple[Tensor, Tensor]:
         if not self.settings.normalize:
@@ -277,8 +264,3 @@ def _gain(conv: nn.Module) -> Tensor:
     if hasattr(conv, "parametrizations"):
         return conv.parametrizations.weight.original0  # type: ignore[union-attr, return-value]
     return conv.weight  # type: ignore[return-value]
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    text = json.dumps(values, indent=2, sort_keys=True) + "\n"
-    replace_file(path, lambda place: place.write_text(text, encoding="utf-8"))

@@ -1,8 +1,7 @@
-"""What a training step is judged by, and how its gradient is made."""
+"""What a training step of an EnCodec is judged by, and how its gradient is made."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from giblet.training.balancer import Balancer
-from giblet.training.config import LossConfig
+from giblet.training.encodec_config import LossConfig
 from giblet.training.losses import MelLoss, StftLoss, WaveformLoss
+from giblet.training.schedule import geometric
+from giblet.training.trainee import Reconstruction
 
 
-class Objective:
+class EncodecObjective:
     """Losses of the decoded sound, weighted or balanced.
 
     Parameters
@@ -49,13 +50,15 @@ class Objective:
         self._losses = {name: make().to(device) for name, make in makers.items() if name in self._weights}
         self._balancer = Balancer(self._weights) if settings.balancer else None
 
-    def losses(self, reference: Tensor, estimate: Tensor, step: int) -> dict[str, Tensor]:
+    def losses(self, reference: Tensor, made: Reconstruction, step: int) -> dict[str, Tensor]:
         """Compare sound.
 
         Parameters
         ----------
-        reference, estimate : Tensor, float32, shape (batch, channels, samples)
-            The sound before and after.
+        reference : Tensor, float32, shape (batch, channels, samples)
+            The sound.
+        made : Reconstruction
+            What became of it.
         step : int
             Decides the floor of the logarithms.
 
@@ -68,25 +71,21 @@ class Objective:
         for loss in self._losses.values():
             if isinstance(loss, (MelLoss, StftLoss)):
                 loss.log_floor = floor
-        return {name: loss(reference, estimate) for name, loss in self._losses.items()}
+        return {name: loss(reference, made.sound) for name, loss in self._losses.items()}
 
     def log_floor(self, step: int) -> float:
         """Return the floor of the logarithms at a step: geometric from the first value to the last."""
-        first, last = self._settings.log_floor
-        done = min(1.0, step / self._settings.log_floor_steps) if self._settings.log_floor_steps else 1.0
-        return math.exp((1 - done) * math.log(first) + done * math.log(last))
+        return geometric(self._settings.log_floor, step, self._settings.log_floor_steps)
 
-    def backward(self, losses: dict[str, Tensor], penalties: dict[str, Tensor], output: Tensor) -> None:
+    def backward(self, losses: dict[str, Tensor], made: Reconstruction) -> None:
         """Add the gradient of everything to the parameters.
 
         Parameters
         ----------
         losses : dict of str to Tensor
             Of the sound, adversarial ones included.
-        penalties : dict of str to Tensor
-            Losses inside the codec; the balancer leaves them alone.
-        output : Tensor, float32, shape (batch, channels, samples)
-            The decoded sound that the losses came from.
+        made : Reconstruction
+            What the losses came from; the balancer leaves its penalties alone.
 
         Raises
         ------
@@ -94,9 +93,9 @@ class Objective:
             If a gradient at the sound is NaN or infinite; nothing has been changed then.
         """
         losses = {name: losses[name] for name in self._weights if name in losses}
-        inside = [getattr(self._settings, name, 1.0) * penalty for name, penalty in penalties.items()]
+        inside = [getattr(self._settings, name, 1.0) * penalty for name, penalty in made.penalties.items()]
         if self._balancer is not None:
-            self._balancer.backward(losses, output, torch.stack(inside).sum() if inside else None)
+            self._balancer.backward(losses, made.sound, torch.stack(inside).sum() if inside else None)
         else:
             torch.stack(inside + [self._weights[name] * loss for name, loss in losses.items()]).sum().backward()
 

@@ -12,6 +12,7 @@ from giblet.errors import GibletError, MediaError
 from giblet.media import AudioReader, find_sound_files
 from giblet.media.probe import probe
 from giblet.progress import SILENT, Progress, stage
+from giblet.workfolder import reason
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def find_recordings(
     *,
     minimum: float = 10.0,
     leave_out: str | os.PathLike[str] | None = None,
+    files: Sequence[Path] | None = None,
     progress: Progress = SILENT,
 ) -> Recordings:
     """Look for sound in a folder and all folders below, without decoding what states its length.
@@ -73,6 +75,8 @@ def find_recordings(
         Seconds of sound that there must be.
     leave_out : str or os.PathLike, optional
         A folder not to look into.
+    files : sequence of Path, optional
+        The files to take, in place of all that lie in the folder.
     progress : Progress
         Who watches.
 
@@ -86,20 +90,61 @@ def find_recordings(
     MediaError
         If there is no such folder, no sound in it, or too little.
     """
-    files, rejected = [], []
+    found_files, rejected = [], []
     with stage(progress, "looking for recordings", None):
-        for path in find_sound_files(folder, leave_out):
+        for path in find_sound_files(folder, leave_out) if files is None else files:
             try:
                 recording = _probed(path)
             except GibletError as error:
                 rejected.append((path, error.problem))
                 continue
-            files.append(recording)
+            found_files.append(recording)
             progress.advance(recording.duration_s)
-    found = Recordings(tuple(files), tuple(rejected))
-    log.debug("%s: %d recordings of %.0f s, %d rejected", folder, len(files), found.duration, len(rejected))
-    require_sound(folder, found.duration, len(files), found.rejected, minimum)
+    found = Recordings(tuple(found_files), tuple(rejected))
+    log.debug("%s: %d recordings of %.0f s, %d rejected", folder, len(found_files), found.duration, len(rejected))
+    require_sound(folder, found.duration, len(found_files), found.rejected, minimum)
     return found
+
+
+def read_list(path: Path) -> tuple[Path, ...]:
+    """Read a list of recordings.
+
+    Parameters
+    ----------
+    path : Path
+        A text file with a path on every line that is not empty: absolute, or seen from the working directory, or else
+        from the list's own folder.
+
+    Returns
+    -------
+    tuple of Path
+        Absolute, each once, sorted.
+
+    Raises
+    ------
+    MediaError
+        If the list cannot be read or is empty, or names files that are not there.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise MediaError(f"the list of recordings cannot be read ({reason(error)})", "check its name", path) from error
+    except UnicodeDecodeError as error:
+        raise MediaError("the list of recordings is no text", "write one path on every line", path) from error
+    found, missing = set(), []
+    for line in filter(None, lines):
+        places = Path(line).absolute(), path.absolute().parent / line
+        there = next((place for place in places if place.is_file()), None)
+        if there is None:
+            missing.append(line)
+        else:
+            found.add(there)
+    if missing:
+        more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
+        raise MediaError(f"lists {missing[0]}{more}, not to be found", "correct the list of recordings", path)
+    if not found:
+        raise MediaError("lists no recordings", "write one path on every line", path)
+    return tuple(sorted(found))
 
 
 def require_sound(

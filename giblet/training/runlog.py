@@ -52,9 +52,12 @@ class RunLog:
             self._events.add_scalar(name, value, step)
         self._file.flush()
 
-    def validation(self, step: int, mel_distance: dict[str, float], examples: dict[str, Tensor]) -> None:
+    def validation(
+        self, step: int, mel_distance: dict[str, float], losses: dict[str, float], examples: dict[str, Tensor]
+    ) -> None:
         """Write the result of a validation, with sounds (channels, samples)."""
         self.figures(step, {f"mel_distance/{name}": value for name, value in mel_distance.items()})
+        self.figures(step, {f"validation/{name}": value for name, value in losses.items()})
         for name, sound in examples.items():
             self._events.add_audio(name, sound.mean(0, keepdim=True).clamp(-1, 1), step, self._sample_rate)
         self._events.flush()

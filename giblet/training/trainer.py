@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,12 @@ from giblet.codecs.loading import pick_device
 from giblet.errors import CodecError, ParameterError
 from giblet.progress import SILENT, Progress, stage
 from giblet.training.adversary import Adversary
-from giblet.training.augmentation import Augmentation
 from giblet.training.checkpoints import load_checkpoint, replace_file, save_checkpoint
-from giblet.training.config import TrainingConfig
+from giblet.training.config import CodecTrainingConfig
 from giblet.training.configfile import check_config
-from giblet.training.corpus import Corpus
-from giblet.training.crops import Crops, Loader, prepare
-from giblet.training.encodec import EncodecTrainee
-from giblet.training.objective import Objective
+from giblet.training.crops import Loader, prepare
+from giblet.training.kinds import export_trainee, make_trainee, start_trainee
+from giblet.training.material import read_material
 from giblet.training.ownership import sole_owner
 from giblet.training.runlog import Means, RunLog
 from giblet.training.schedule import learning_rate
@@ -38,8 +35,9 @@ _SETTINGS = "settings.yaml"
 
 # What may differ when a run goes on: where things lie, how long it takes, how fast it learns.
 _FREE = (
-    "data.folder", "data.cache", "augmentation.noise_folder", "optimizer", "start_from", "run.steps", "run.device",
-    "run.threads", "run.log_every", "run.validate_every", "run.checkpoint_every",
+    "data.folder", "data.files", "data.validation_files", "data.cache", "augmentation.noise_folder", "optimizer",
+    "start_from", "original_checkpoints", "run.steps", "run.device", "run.folder", "run.threads", "run.log_every",
+    "run.validate_every", "run.checkpoint_every",
 )  # fmt: skip
 
 
@@ -65,6 +63,8 @@ class TrainingResult:
         Last validation, by bandwidth such as ``"3 kbps"``.
     first_mel_distance : dict of str to float
         First validation of the run, before any step: ``"no codes"`` where there were no codebooks yet.
+    losses, first_losses : dict of str to float
+        Every loss on held-out sound at the highest bandwidth, by name, at the last validation and the first.
     """
 
     folder: Path
@@ -75,6 +75,8 @@ class TrainingResult:
     waiting: float
     mel_distance: dict[str, float]
     first_mel_distance: dict[str, float]
+    losses: dict[str, float]
+    first_losses: dict[str, float]
 
 
 class Trainer:
@@ -82,12 +84,23 @@ class Trainer:
 
     Parameters
     ----------
-    config : TrainingConfig
+    config : CodecTrainingConfig
         What to do; ``data.folder`` must be given.
     folder : Path
         Where the run lies.
     progress : Progress
         Who watches.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    corpus : Corpus
+        The recordings.
+    held_out : float
+        Seconds of sound that are validated with.
+    rejected : tuple of (str, str)
+        Files that cannot be used, and why.
 
     Raises
     ------
@@ -99,7 +112,7 @@ class Trainer:
         If a checkpoint is damaged.
     """
 
-    def __init__(self, config: TrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
+    def __init__(self, config: CodecTrainingConfig, folder: Path, progress: Progress = SILENT) -> None:
         self.config = config
         self.folder = folder
         self._progress = progress
@@ -108,30 +121,32 @@ class Trainer:
         self._device = pick_device(config.run.device)
         # Everything that settings can be wrong about comes before the recordings, which may take an hour to decode.
         self._build()
-        if state is None and config.start_from is not None:
-            self.trainee.load(config.start_from)
-        self._read_recordings()
-        self.step = 0
+        self.step = start_trainee(config, self.trainee, self._optimizer, self._adversary) if state is None else 0
+        self._material = read_material(config, folder, progress)
+        self.corpus = self._material.corpora[0]
+        self.held_out = self._material.validation.duration
+        self.rejected = self._material.rejected
+        self._validation = Validation(self._material.validation, config, self._device)
         self._means = Means()
         self._first_mel_distance: dict[str, float] = {}
+        self._first_losses: dict[str, float] = {}
         if state is not None:
             self._resume(state)
 
     def _build(self) -> None:
         config = self.config
-        seed, channels = config.run.seed, config.model.channels
-        self.trainee = EncodecTrainee(
-            config.model, config.quantizer, seed, self._device, decoder_only=config.learns == "decoder"
-        )
-        adversary = config.adversary
+        self.trainee, self._objective = make_trainee(config, self._device)
         self._adversary = (
-            Adversary(adversary, config.optimizer, channels, seed, self._device, config.crop_samples)
-            if adversary.discriminators
+            Adversary(
+                config.adversary,
+                config.optimizer,
+                config.model.channels,
+                config.run.seed,
+                self._device,
+                config.crop_samples,
+            )
+            if config.adversary.discriminators
             else None
-        )
-        weights = {"generator": adversary.generator, "feature_matching": adversary.feature_matching}
-        self._objective = Objective(
-            config.losses, config.model.sample_rate, weights if self._adversary else {}, self._device
         )
         self._optimizer = torch.optim.AdamW(
             self.trainee.parameters(),
@@ -139,44 +154,6 @@ class Trainer:
             betas=config.optimizer.betas,
             weight_decay=config.optimizer.weight_decay,
         )
-
-    def _read_recordings(self) -> None:
-        data, changes = self.config.data, self.config.augmentation
-        seed, n_samples = self.config.run.seed, self.config.crop_samples
-        if data.folder is None:
-            raise ParameterError("there is no folder of recordings", "give one with --data, or data.folder")
-        self.corpus = self._corpus(data.folder)
-        unmatched = [
-            pattern for pattern in data.weights if not any(fnmatchcase(f.path, pattern) for f in self.corpus.files)
-        ]
-        if unmatched:
-            raise ParameterError(f"no recording's path matches {unmatched[0]!r}", "correct data.weights", data.folder)
-        training, validation = self.corpus.split(data.validation_share, seed)
-        self.held_out = validation.duration
-        self._crops = Crops(training, n_samples, seed, loudness_rms=data.loudness, weights=data.weights)
-        self._validation = Validation(validation, self.config, self._device)
-        noisy = changes.noise_folder is not None and changes.noise > 0
-        self.noise = self._corpus(changes.noise_folder) if noisy and changes.noise_folder is not None else None
-        self._augmentation = Augmentation(
-            gain_db=changes.gain,
-            mix_probability=changes.mixing,
-            noise_probability=changes.noise,
-            snr_db=changes.snr,
-            noise=None if self.noise is None else Crops(self.noise, n_samples, seed + 2),
-        )
-
-    def _corpus(self, folder: Path) -> Corpus:
-        return Corpus.build(
-            folder,
-            self.config.data.cache or self.folder / "sound",
-            sample_rate=self.config.model.sample_rate,
-            channels=self.config.model.channels,
-            progress=self._progress,
-        )
-
-    @property
-    def _corpus_keys(self) -> list[str]:
-        return [self.corpus.key] + ([self.noise.key] if self.noise is not None else [])
 
     def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> TrainingResult:
         """Train until the last step.
@@ -210,10 +187,11 @@ class Trainer:
                 sole_owner(self.folder),
                 RunLog(self.folder, first_step, config.model.sample_rate) as run_log,
                 stage(self._progress, f"training from step {first_step}", (run.steps - first_step) * seconds_per_step),
-                Loader(self._crops, self._augmentation, config.data.batch, first_step) as loader,
+                Loader(self._material.crops, self._material.augmentation, config.data.batch, first_step) as loader,
             ):
                 if not self._first_mel_distance:
                     self._first_mel_distance = self._validate(run_log, report)
+                    self._first_losses = self._validation.losses
                     self._save()
                 settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
                 replace_file(self.folder / _SETTINGS, lambda path: path.write_text(settings, encoding="utf-8"))
@@ -240,6 +218,8 @@ class Trainer:
             waited / max(seconds, 1e-9),
             self._validation.mel_distance,
             self._first_mel_distance,
+            self._validation.losses,
+            self._first_losses,
         )
 
     def _train(self, step: int, sound: Tensor) -> dict[str, float]:
@@ -250,14 +230,14 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         made = self.trainee.reconstruct(sound, step)
-        losses = self._objective.losses(sound, made.sound, step)
+        losses = self._objective.losses(sound, made, step)
         if self._adversary and step >= config.adversary.start:
             losses |= self._adversary.losses(sound, made.sound)
         figures = losses | made.penalties
         _check_finite(figures, step)
         self._optimizer.zero_grad(set_to_none=True)
         try:
-            self._objective.backward(losses, made.penalties, made.sound)
+            self._objective.backward(losses, made)
         except FloatingPointError as error:
             raise _diverged(str(error), step) from error
         parameters = list(self.trainee.parameters())
@@ -277,12 +257,12 @@ class Trainer:
     def _more_sound(self, step: int) -> Iterator[Tensor]:
         for more in itertools.count():
             # No step is negative, so these crops are as random as any and met here only.
-            sound = prepare(self._crops, self._augmentation, self.config.data.batch, -1 - step - more)
+            sound = prepare(self._material.crops, self._material.augmentation, self.config.data.batch, -1 - step - more)
             yield torch.from_numpy(sound)
 
     def _validate(self, run_log: RunLog, report: Callable[[int, dict[str, float]], None] | None) -> dict[str, float]:
-        distances = self._validation.run(self.trainee)
-        run_log.validation(self.step, distances, self._validation.examples)
+        distances = self._validation.run(self.trainee, self._objective, self._adversary, self.step)
+        run_log.validation(self.step, distances, self._validation.losses, self._validation.examples)
         if report is not None:
             report(self.step, distances)
         return distances
@@ -293,19 +273,21 @@ class Trainer:
             self.folder,
             {
                 "step": self.step,
-                "corpora": self._corpus_keys,
+                "corpora": self._material.keys,
                 "model": self.trainee.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "objective": self._objective.state_dict(),
                 "adversary": self._adversary.state_dict() if self._adversary else {},
                 "means": self._means.sums,
                 "first_mel_distance": self._first_mel_distance,
+                "first_losses": self._first_losses,
             },
         )
+        export_trainee(self.config, self.folder, self.step, self.trainee, self._optimizer, self._adversary)
         log.debug("checkpoint of step %d in %s", self.step, self.folder)
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["corpora"] != self._corpus_keys:
+        if state["corpora"] != self._material.keys:
             raise ParameterError(
                 "the recordings have changed since this run began",
                 "begin in another folder, with start_from to keep what was learnt",
@@ -321,6 +303,7 @@ class Trainer:
         self.step = state["step"]
         self._means.sums = state["means"]
         self._first_mel_distance = state["first_mel_distance"]
+        self._first_losses = state.get("first_losses", {})
 
 
 def _check_finite(figures: dict[str, Tensor], step: int) -> None:
@@ -337,7 +320,7 @@ def _diverged(what: str, step: int) -> CodecError:
     )
 
 
-def _check_same_run(config: TrainingConfig, folder: Path) -> None:
+def _check_same_run(config: CodecTrainingConfig, folder: Path) -> None:
     path = folder / _SETTINGS
     if not path.exists():
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from giblet.codecs import Codec, CodecSpec, as_bandwidth
+from giblet.codecs import Codec, CodecSpec, as_bandwidth, usual_bandwidth
 from giblet.codecs.loading import check_device
 from giblet.data.checks import check_file
 from giblet.data.rebuild import make_folder
@@ -33,7 +33,8 @@ class Transcoder:
     codec : str, os.PathLike, transformers.EncodecModel or Codec, optional
         What encodes sound, `DEFAULT_CODEC` by default; what made the codes, by default the codec they lead to.
     bandwidth : float, optional
-        Kilobits per second, `DEFAULT_BANDWIDTH` by default; of stores at most theirs, which is the default.
+        Kilobits per second, by default `DEFAULT_BANDWIDTH`, or the largest of a codec that does not offer it; of stores
+        at most theirs, which is the default.
     lm : bool
         Whether .ecdc files are coded with the language model of the codec.
     rescale : bool
@@ -67,7 +68,6 @@ class Transcoder:
         self.device = device
         self.force = force
         self._encoding_codec = DEFAULT_CODEC if codec is None else codec
-        self._encoding_bandwidth = DEFAULT_BANDWIDTH if self.bandwidth is None else self.bandwidth
         self._loaded: dict[str | None, Codec] = {}
 
     def check(self, job: Job) -> None:
@@ -104,7 +104,7 @@ class Transcoder:
         wants_lm = self.lm and output == CODES
         if source == SOUND:
             found = find(self._encoding_codec, self.device)
-            language_model(wants_lm, header_of(found, self._encoding_bandwidth), found.source)
+            language_model(wants_lm, header_of(found, self._encoding_bandwidth(found)), found.source)
         elif header is not None and output == SOUND:
             find_maker(header, self.codec, job.source, self.device)
         elif header is not None and (wants_lm or header.entropy_coded):
@@ -136,10 +136,12 @@ class Transcoder:
         more: dict[str, Any] = {"force": self.force, "progress": progress}
         match kind_of(path), kind_of(output):
             case "sound", "codes":
-                return sound_to_codes(path, output, self._encoder(), self._encoding_bandwidth, lm=self.lm, **more)
+                encoder = self._encoder()
+                return sound_to_codes(path, output, encoder, self._encoding_bandwidth(encoder), lm=self.lm, **more)
             case "sound", _:
+                encoder = self._encoder()
                 return sound_to_sound(
-                    path, output, self._encoder(), self._encoding_bandwidth, rescale=self.rescale, **more
+                    path, output, encoder, self._encoding_bandwidth(encoder), rescale=self.rescale, **more
                 )
             case "codes", "sound":
                 maker = find_maker(open_container(path).header, self.codec, path, self.device)
@@ -150,6 +152,9 @@ class Transcoder:
                 return codes_to_store(path, output, codec=self.codec, **more)
             case _:
                 return store_to_codes(path, output, self.bandwidth, lm=self.lm, **more)
+
+    def _encoding_bandwidth(self, found: CodecSpec | Codec) -> float:
+        return usual_bandwidth(found.bandwidths, self.bandwidth, DEFAULT_BANDWIDTH)
 
     def _encoder(self) -> Codec:
         return self._ready(find(self._encoding_codec, self.device))

@@ -73,14 +73,14 @@ def test_files_that_only_loading_can_tell_have_none(saved):
     import torch
     from safetensors.torch import save_file as save_tensors
 
-    from giblet.codecs import CodecSpec
+    from giblet.codecs.encodec.spec import EncodecSpec
 
     tensors = {"a": torch.zeros(3, dtype=torch.bfloat16)}
     save_tensors(tensors, saved / "model.safetensors")
     assert file_fingerprint(find_codec(saved)) is None
     shutil.move(saved / "model.safetensors", saved / "pytorch_model.bin")
     assert file_fingerprint(find_codec(saved)) is None
-    assert file_fingerprint(CodecSpec("in memory", None, None, {})) is None
+    assert file_fingerprint(EncodecSpec("in memory", None, None, {})) is None
 
 
 def test_the_digest_is_that_of_the_loaded_model(stereo_model, stereo):

@@ -77,3 +77,12 @@ def test_unknown_kinds_are_refused() -> None:
 def test_the_number_of_discriminators_must_agree() -> None:
     with pytest.raises(ValueError, match="shorter"):
         discriminator_loss(REAL, FAKE[:1])
+
+
+def test_with_weights_losses_are_hifi_gans_sums() -> None:
+    assert discriminator_loss(REAL, FAKE, "hinge", [1.0, 0.1]).item() == pytest.approx(2.5 / 4 + 3.5 / 4 + 0.125)
+    assert generator_loss(FAKE, "hinge", [1.0, 0.1]).item() == pytest.approx(5.5 / 4 + 0.075)
+    real = [[torch.tensor([1.0, -3.0]), torch.tensor([10.0])], [torch.tensor([4.0])]]
+    fake = [[torch.tensor([2.0, -3.0]), torch.tensor([15.0])], [torch.tensor([1.0])]]
+    # Differences .5 and 5 of the first discriminator's layers, 3 of the second's.
+    assert feature_matching(real, fake, [1.0, 0.1]).item() == pytest.approx(0.5 + 5 + 0.3)

@@ -69,6 +69,12 @@ def test_positions_are_even_over_all_sound(counted):
     assert inside.max() > 18_850
 
 
+def test_files_are_drawn_as_often_however_long_they_are(counted):
+    drawn = numbers(Crops(counted, 100, 0, evenly=True).batch(0, 1500)[:, 0, 0])
+    shares = [np.mean((drawn >= first) & (drawn < last)) for first, last in ((1000, 4000), (1e4, 2e4), (2e4, 3e4))]
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.05)
+
+
 def test_weights_by_pattern(counted):
     def share(weights):
         return np.mean(numbers(Crops(counted, 100, 0, weights=weights).batch(0, 1500)[:, 0, 0]) >= 10_000)

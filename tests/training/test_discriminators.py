@@ -17,6 +17,7 @@ SMALL = {
     "multi-period": {"width": 4, "periods": (2, 3, 5)},
     "multi-scale": {"width": 8},
     "melgan": {"width": 8, "scales": 2, "n_strided": 2},
+    "multi-resolution": {"width": 4, "resolutions": ((256, 64, 128), (128, 32, 64))},
 }
 
 
@@ -45,8 +46,10 @@ def tones(batch: int, seed: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("multi-period", 41.1), ("multi-scale", 29.6), ("melgan", 16.9), ("ms-stft", 0.4)]
-)
+    ("name", "millions"),
+    [("multi-period", 41.1), ("multi-scale", 29.6), ("melgan", 16.9), ("ms-stft", 0.4),
+     ("multi-resolution", 0.6)],
+)  # fmt: skip
 def test_unchanged_sizes_are_the_published_ones(name: str, millions: float) -> None:
     assert round(n_weights(build_discriminator(name)) / 1e6, 1) == millions
 
@@ -73,6 +76,7 @@ def test_only_the_first_scale_of_hifi_gan_has_spectral_norm() -> None:
         ("multi-period", [(25, 2), (17, 3), (10, 5)]),
         ("multi-scale", [(63,), (32,), (16,)]),
         ("melgan", [(250,), (125,)]),
+        ("multi-resolution", [(5, 8), (3, 16)]),
     ],
 )
 def test_logits_and_features_keep_their_places(name: str, positions: list[tuple[int, ...]]) -> None:
@@ -98,6 +102,26 @@ def test_a_spectrum_is_normalised_and_its_two_parts_are_seen() -> None:
     np.testing.assert_allclose(spectrum[1, 1, 1], frame.imag, atol=1e-5)
 
 
+def test_magnitudes_are_those_of_a_rectangle_in_the_middle_of_the_transform() -> None:
+    judge = build_discriminator("multi-resolution", resolutions=((256, 40, 100),), width=2)
+    seen = []
+    judge.stacks[0].register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    sound = noise(1, n_samples=1000)
+    judge(sound)
+    (magnitude,) = seen
+    assert magnitude.shape == (1, 1, 129, 1 + 1000 // 40)
+    frame = np.fft.rfft(sound[0, 0, 10 * 40 - 50 : 10 * 40 + 50].numpy(), 256)
+    np.testing.assert_allclose(magnitude[0, 0, :, 10], np.abs(frame), atol=1e-5)
+
+
+def test_apcodec_has_the_published_resolutions_and_kernels() -> None:
+    judge = build_discriminator("multi-resolution")
+    assert judge.resolutions == ((512, 20, 160), (1024, 40, 320), (2048, 80, 640))
+    convs = [part for part in judge.stacks[0].modules() if isinstance(part, nn.Conv2d)]
+    assert [tuple(conv.kernel_size) for conv in convs] == [(7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3)]
+    assert [tuple(conv.stride) for conv in convs] == [(2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1)]
+
+
 def test_the_stft_discriminator_sees_both_channels_together() -> None:
     judge = small("ms-stft", channels=2)
     sound = noise(1, channels=2)
@@ -107,7 +131,7 @@ def test_the_stft_discriminator_sees_both_channels_together() -> None:
     assert not any(torch.allclose(*pair) for pair in zip(logits, swapped, strict=True))
 
 
-@pytest.mark.parametrize("name", ["multi-period", "multi-scale", "melgan"])
+@pytest.mark.parametrize("name", ["multi-period", "multi-scale", "melgan", "multi-resolution"])
 def test_the_others_judge_each_channel_by_itself(name: str) -> None:
     judge = small(name, channels=2).eval()
     sound = noise(2, channels=2)
@@ -165,7 +189,7 @@ def test_several_judge_side_by_side() -> None:
     judges = small_ones().eval()
     sound = noise(2)
     logits, features = judges(sound)
-    assert len(logits) == len(features) == 3 + 3 + 3 + 2
+    assert len(logits) == len(features) == 3 + 3 + 3 + 2 + 2
     expected = [part for member in judges.members for part in member(sound)[0]]
     assert all(torch.equal(*pair) for pair in zip(logits, expected, strict=True))
 
@@ -182,12 +206,16 @@ def test_a_checkpoint_restores_every_judgement() -> None:
 
 
 def test_unknown_names_and_sizes_are_refused() -> None:
-    with pytest.raises(ParameterError, match="choose one of ms-stft, multi-period, multi-scale, melgan"):
+    with pytest.raises(
+        ParameterError, match="choose one of ms-stft, multi-period, multi-scale, melgan, multi-resolution"
+    ):
         build_discriminator("patch")
     with pytest.raises(ParameterError, match="no size windows; choose among n_strided, scales, width"):
         build_discriminator("melgan", windows=(512,))
     with pytest.raises(ParameterError, match="multiples of 4"):
         build_discriminator("ms-stft", windows=(510,))
+    with pytest.raises(ParameterError, match="no longer than the transform"):
+        build_discriminator("multi-resolution", resolutions=[(64, 16, 128)])
     with pytest.raises(ParameterError, match="period 0"):
         build_discriminator("multi-period", periods=(2, 0))
 

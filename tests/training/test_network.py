@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import EncodecModel
 
-from giblet.training.config import ModelConfig
 from giblet.training.encodec import encodec_config
+from giblet.training.encodec_config import ModelConfig
 from giblet.training.network import run_network
 
 CAUSAL = ModelConfig(filters=4, strides=(2, 4, 5), latent_dim=8, lstm_layers=1, residual_layers=2, bandwidths=(12,))

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from giblet.codecs.base import Decoder, Encoder
-from giblet.codecs.catalog import CodecSpec
 from giblet.codecs.codes import Segment
 from giblet.codecs.encodec.causal import CausalEngine
 from giblet.codecs.encodec.segmented import SegmentedEngine
-from giblet.codecs.weights import digest
+from giblet.codecs.spec import CodecSpec
+from giblet.codecs.weights import SETTINGS, digest
 from giblet.errors import CodecError
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,13 @@ class EncodecCodec:
             )
         return self._engine.decoder(segments)
 
+    def samples_for(self, stop: int) -> int:
+        """Return the samples after which the codes of frames that start before ``stop`` no longer change."""
+        layout = self.layout
+        if layout.segment is None or layout.stride is None:
+            return -(-stop // layout.hop) * layout.hop
+        return (stop - 1) // layout.stride * layout.stride + layout.segment
+
     def latents_to_sound(self, latents: np.ndarray) -> np.ndarray:
         """Decode latents, such as no codes need stand for: averages, or what was predicted.
 
@@ -144,7 +151,7 @@ class EncodecCodec:
         return self._engine.latents_to_sound(torch.from_numpy(np.ascontiguousarray(rows, np.float32)).to(self.device))
 
 
-def fingerprint(model: Any, config: dict[str, Any]) -> str:
+def fingerprint(model: Any, config: dict[str, Any], settings: tuple[str, ...] = SETTINGS) -> str:
     """Return the SHA-256 of a model's weights and of how it uses them, independent of the file they came from.
 
     Parameters
@@ -153,6 +160,8 @@ def fingerprint(model: Any, config: dict[str, Any]) -> str:
         The model.
     config : dict
         Its configuration.
+    settings : tuple of str
+        The keys of the configuration that count.
 
     Returns
     -------
@@ -160,4 +169,6 @@ def fingerprint(model: Any, config: dict[str, Any]) -> str:
         Hexadecimal digest over settings, names, shapes and float32 values, without buffers that only training uses.
     """
     weights = sorted(model.state_dict().items())
-    return digest(config, ((name, tensor.detach().to("cpu", torch.float32).numpy()) for name, tensor in weights))
+    return digest(
+        config, ((name, tensor.detach().to("cpu", torch.float32).numpy()) for name, tensor in weights), settings
+    )

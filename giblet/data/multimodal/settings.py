@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from giblet.alignment import check_delays, check_hrf
-from giblet.codecs.catalog import as_bandwidth
+from giblet.codecs import look_at_codec, usual_bandwidth
 from giblet.errors import ParameterError
 from giblet.features import ask_features
 from giblet.timeline import Seconds, exact, whole
@@ -37,7 +37,7 @@ class DatasetSettings:
     codec : str
         As in `giblet.codecs.load_codec`.
     bandwidth : float
-        Kilobits per second.
+        Kilobits per second; by default the largest of a codec that does not offer 3.
     tr : fractions.Fraction or None
         Repetition time, seconds; None for that of the scans.
     max_trs : int or None
@@ -118,6 +118,9 @@ class DatasetSettings:
             If a value cannot be used.
         """
         start, end = (whole(count, "trim") for count in trim)
+        bandwidth, codec = others.pop("bandwidth", None), others.get("codec", cls.codec)
+        # Only what depends on the codec is a reason to look for it.
+        offered = (cls.bandwidth,) if codec == cls.codec or bandwidth is not None else look_at_codec(codec).bandwidths
         return cls(
             features=None if features is None else tuple(request.name for request in ask_features(features)),
             tr=None if tr is None else exact(tr, "the TR"),
@@ -127,7 +130,8 @@ class DatasetSettings:
             delays=tuple(exact(delay, "a delay") for delay in delays),
             frame_skip=whole(frame_skip, "frame_skip"),
             trim=(start, end),
-            **({**others, "bandwidth": as_bandwidth(others["bandwidth"])} if "bandwidth" in others else others),
+            bandwidth=usual_bandwidth(offered, bandwidth, cls.bandwidth),
+            **others,
         )
 
     def to_dict(self) -> dict[str, Any]:

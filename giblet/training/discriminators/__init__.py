@@ -13,6 +13,7 @@ from giblet.training.discriminators.base import Judgement
 from giblet.training.discriminators.melgan import MelGANDiscriminator
 from giblet.training.discriminators.msstft import MultiScaleSTFTDiscriminator
 from giblet.training.discriminators.periods import MultiPeriodDiscriminator
+from giblet.training.discriminators.resolutions import MultiResolutionDiscriminator
 from giblet.training.discriminators.scales import MultiScaleDiscriminator
 
 __all__ = ["DISCRIMINATORS", "Discriminators", "Judgement", "build_discriminator"]
@@ -22,6 +23,7 @@ DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "multi-period": MultiPeriodDiscriminator,
     "multi-scale": MultiScaleDiscriminator,
     "melgan": MelGANDiscriminator,
+    "multi-resolution": MultiResolutionDiscriminator,
 }
 
 
@@ -67,8 +69,8 @@ def build_discriminator(name: str, channels: int = 1, **sizes: Any) -> nn.Module
 
     Parameters
     ----------
-    name : {"ms-stft", "multi-period", "multi-scale", "melgan"}
-        EnCodec's, HiFi-GAN's two, MelGAN's.
+    name : {"ms-stft", "multi-period", "multi-scale", "melgan", "multi-resolution"}
+        EnCodec's, HiFi-GAN's two, MelGAN's, APCodec's.
     channels : int
         Channels of the sound. Only ms-stft sees them together; the others judge each by itself.
     **sizes : int or sequence of int

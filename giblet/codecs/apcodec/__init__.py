@@ -1,0 +1,1 @@
+"""APCodec: amplitude and phase spectra coded in parallel (Ai et al., 2024)."""

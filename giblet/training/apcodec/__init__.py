@@ -1,0 +1,1 @@
+"""Training of APCodecs (Ai et al., 2024)."""

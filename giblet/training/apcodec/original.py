@@ -9,7 +9,6 @@ from typing import Any
 from giblet.codecs.apcodec.config import APCodecConfig
 from giblet.codecs.apcodec.original import TRAINING_KEYS, config_of
 from giblet.errors import CodecError, ParameterError
-from giblet.training.recordings import read_list
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +62,9 @@ def settings_of(config: dict[str, Any], path: Path) -> dict[str, Any]:
     MediaError
         If a list of recordings cannot be read, or names files that are not there.
     """
+    # Late, for it loads what decodes sound, which other settings need not wait for.
+    from giblet.training.recordings import read_list
+
     missing = sorted((_NUMBERS | {*_LISTS, "checkpoint_path"}) - config.keys())
     if missing:
         raise ParameterError(f"{missing[0]} is missing", "give the whole config.json of an APCodec", path)

@@ -158,9 +158,9 @@ def extract(
         return _hit(output)
     make_folder(output)
 
-    def make() -> None:
+    def make(place: Path | str = output) -> None:
         made_by = load_codec(codec, device) if plan.codes and loaded is None else loaded
-        with StoreWriter(output, force=force) as store:
+        with StoreWriter(place, force=force) as store:
             filler = Filler(store, film, request, audio_track, progress)
             filler.fill(plan, made_by, bandwidth, written)
             if _state(film) != before:
@@ -188,6 +188,8 @@ def extract(
         if keeper is None:
             make()
             hit = False
+        elif isinstance(output, str):
+            hit = keeper.provide_far(key, output, make, force=force, retold=retold)
         else:
             hit = keeper.provide(key, output, make, force=force, retold=retold)
     except StoreTakenError as taken:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from giblet.store.defaults import default_folder, default_limit
 from giblet.store.generation import publish
 from giblet.store.lease import Lease
 from giblet.store.partial import StoreTakenError
-from giblet.store.place import is_url
 from giblet.store.reader import is_store, stored_key, verify
 from giblet.store.remembered import Digests
 from giblet.store.shelves import Entry, Shelves, bytes_in
+from giblet.workfolder import WorkFolder
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class Cache:
         key : str
             The content key.
         output : str or os.PathLike
-            Where the store shall be: hard links where the file system allows, else a copy; or a URL.
+            Where the store shall be: hard links where the file system allows, else a copy.
         force : bool
             Replace a store there.
         retold : callable
@@ -209,10 +209,7 @@ class Cache:
             if entry is None:
                 return False
             try:
-                if is_url(output):
-                    publish(entry, os.fspath(output), force=force, retold=retold, after_each=going_on)
-                else:
-                    copy_store(entry, output, force=force, retold=retold, after_each=going_on)
+                copy_store(entry, output, force=force, retold=retold, after_each=going_on)
             except VanishedError:
                 return False
             except DamagedError:
@@ -236,7 +233,7 @@ class Cache:
         key, output, force, retold
             As in `deliver`.
         make : callable
-            Writes the store at ``output``; what is written to a URL is not kept.
+            Writes the store at ``output``.
 
         Returns
         -------
@@ -252,13 +249,56 @@ class Cache:
             with self.making(key) as entry:
                 if entry is None:
                     make()
-                    if not is_url(output):
-                        self.keep(key, Path(output))
+                    self.keep(key, Path(output))
                     return False
             if self.deliver(key, output, force, retold):
                 return True
         make()
         return False
+
+    def provide_far(
+        self,
+        key: str,
+        url: str,
+        make: Callable[[Path | str], object],
+        *,
+        force: bool = False,
+        retold: Callable[[dict[str, Any]], Mapping[str, Any]] = dict,
+    ) -> bool:
+        """Put the store of a key at a URL: from here, or made by ``make`` on this disk, kept, and sent there.
+
+        What cannot be sent is kept, so that the next call only sends it.
+
+        Parameters
+        ----------
+        key, force, retold
+            As in `deliver`.
+        url : str
+            Where the store shall be.
+        make : callable
+            Writes the store at a place; the URL itself, where the cache cannot be written to.
+
+        Returns
+        -------
+        bool
+            Whether it came from here.
+
+        Raises
+        ------
+        StoreError
+            If ``url`` is taken (`StoreTakenError`) or cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                made = stack.enter_context(WorkFolder(self.folder / "sent")).path / "store"
+            except OSError as error:
+                self._complain(error)
+                make(url)
+                return False
+            kept = self.provide(key, made, lambda: make(made), retold=retold)
+            publish(made, url, force=force)
+            return kept
 
     def entries(self) -> list[Entry]:
         """Return all entries, the least recently used first."""

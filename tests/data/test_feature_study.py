@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from fabricate import babble
 import giblet
 from giblet.data import extract, open_store
 from giblet.errors import CodecError, MissingExtraError, ParameterError, StoreError, StudyError
-from giblet.store import find_stores, publish
+from giblet.store import find_stores, is_store, publish, stored_key, verify
 
 FEATURES = "audio.codes,audio.latents,audio.mel,audio.power"
 
@@ -184,6 +185,22 @@ def test_a_study_behind_a_url_is_the_same(films, bucket):
     xr.testing.assert_identical(far.dataset(max_trs=2).compute(), near.dataset(max_trs=2).compute())
     np.testing.assert_array_equal(far.tree["more/b c"]["codes"], near["more/b c"].dataset["codes"])
     assert far.verify() == {}
+
+
+def test_what_is_kept_on_the_disk_is_sent(films, tmp_path, tiny, monkeypatch):
+    settings = {"codec": tiny, "bandwidth": 3.0, "features": "audio.codes", "cache": tmp_path / "cache"}
+    clip, urls = films.parent / "5.wav", [f"memory://{tmp_path.name}/{name}" for name in "ab"]
+    with monkeypatch.context() as patch:
+        patch.setattr("giblet.store.generation.Remote.write", Mock(side_effect=StoreError("no network", "wait")))
+        patch.setattr("giblet.data.extraction.check_output", lambda *_: None)
+        with pytest.raises(StoreError, match="no network"):
+            extract(clip, urls[0], **settings)
+    assert not is_store(urls[0])
+    # The work is not lost: the second call only sends it.
+    monkeypatch.setattr("giblet.data.extraction.Filler", None)
+    assert [extract(clip, url, **settings).hit for url in urls] == [True, True]
+    assert all(verify(url) == [] and stored_key(url) == stored_key(urls[0]) for url in urls)
+    assert not list((tmp_path / "cache").glob(".sent*"))
 
 
 def test_dask_is_named_where_it_is_missing(films, monkeypatch):

@@ -54,8 +54,7 @@ def command(
         str | None,
         typer.Option(
             "--codec",
-            help="Hub name, a folder saved by transformers, or tiny, which is built in; of codes, the one that made "
-            "them.",
+            help="Hub name, the folder of a codec, or tiny, which is built in; of codes, the one that made them.",
             show_default="facebook/encodec_24khz, or what codes say",
         ),
     ] = None,

@@ -27,9 +27,7 @@ ENDINGS = (".json", ".csv")
 def command(
     codec: Annotated[
         str,
-        typer.Argument(
-            help="Hub name, a folder saved by transformers, or tiny, which is built in.", show_default=False
-        ),
+        typer.Argument(help="Hub name, the folder of a codec, or tiny, which is built in.", show_default=False),
     ],
     data: Annotated[
         list[Path], typer.Option("--data", help="Recordings, films, or folders of them.", show_default=False)

@@ -199,10 +199,10 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         name: settings.get(name, parameter.default) for name, parameter in inspect.signature(extract).parameters.items()
     }
     request = TRRequest.asked(**{name: asked[name] for name in ("tr", "start", "max_trs", "incomplete", "partial")})
-    bandwidth, _ = check_settings(asked["features"], request, asked["codec"], asked["bandwidth"], asked["device"])
+    bandwidth, spec = check_settings(asked["features"], request, asked["codec"], asked["bandwidth"], asked["device"])
     settings = settings | {"bandwidth": bandwidth}
-    if isinstance(asked["codec"], (str, os.PathLike)) and Path(asked["codec"]).is_dir():
-        settings["codec"] = str(Path(asked["codec"]).absolute())
+    if isinstance(asked["codec"], (str, os.PathLike)) and spec is not None:
+        settings["codec"] = spec.source
     if not isinstance(asked["features"], str):
         settings["features"] = tuple(asked["features"])
     written = asked["annotations"]

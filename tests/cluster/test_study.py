@@ -141,10 +141,19 @@ def test_models_are_loaded_once_while_many_films_are_done(tmp_path, monkeypatch,
     monkeypatch.setattr(loading, "load_model", lambda spec: loads.append(spec) or load(spec))
     for number in range(3):
         make_film(tmp_path / "in" / f"{number}.wav")
-    extract_many(tmp_path / "in", tmp_path / "out", codec="tiny", tr=0.5)
+    settings = {"codec": "tiny", "tr": 0.5, "cache": False}
+    extract_many(tmp_path / "in", tmp_path / "out", **settings)
     assert len(loads) == 1
-    giblet.extract(tmp_path / "in" / "0.wav", tmp_path / "alone", codec="tiny", tr=0.5)
+    giblet.extract(tmp_path / "in" / "0.wav", tmp_path / "alone", **settings)
     assert len(loads) == 2
+
+
+def test_a_folder_of_the_same_name_is_not_the_built_in_codec(tmp_path, monkeypatch, make_film):
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    make_film(tmp_path / "in" / "0.wav")
+    (outcome,) = extract_many("in", "out", codec="tiny", tr=0.5).outcomes
+    assert (outcome.state, outcome.reason) == ("done", "")
 
 
 def test_what_is_kept_is_loaded_again_when_its_files_change_and_is_not_much(tmp_path):

@@ -66,6 +66,7 @@ def extract_study(films: Sequence[Path], output: str, settings: dict[str, Any], 
 
 
 _AS_TOLD = {"done": "extracted", "hit": "was there already", "failed": "failed"}
+_IN_SUM = _AS_TOLD | {"hit": "there already"}
 
 
 def _lasted(one: FilmOutcome) -> str:
@@ -74,7 +75,7 @@ def _lasted(one: FilmOutcome) -> str:
 
 def _show(result: StudyResult) -> None:
     states = [one.state for one in result.outcomes]
-    counts = [f"{states.count(state)} {words}" for state, words in _AS_TOLD.items() if state in states]
+    counts = [f"{states.count(state)} {words}" for state, words in _IN_SUM.items() if state in states]
     typer.echo(f"{len(states)} film{'' if len(states) == 1 else 's'}: {', '.join(counts)}")
     if not result.failed:
         return

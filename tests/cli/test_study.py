@@ -38,7 +38,7 @@ def test_a_folder_is_a_study_and_failures_are_a_table(giblet, films, tmp_path):
     (films / "bad.mp4").unlink()
     status, out, _ = giblet("extract", films, "-o", tmp_path / "out", *CHEAP)
     assert status == 0
-    assert out.splitlines()[-1] == "2 films: 2 was there already"
+    assert out.splitlines()[-1] == "2 films: 2 there already"
 
 
 def test_a_pattern_as_json_is_a_document_a_line(giblet, films, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import importlib.metadata
 import logging
 import os
@@ -173,7 +174,7 @@ def extract(
                 "film": about_film,
                 "features": [name for name in plan.names if name in BUILT_IN] + list(filler.series),
                 "view": request.to_dict(),
-                "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+                "versions": dict(_versions()),
                 **filler.provenance,
             }
             store.attrs["giblet"] = giblet.__version__
@@ -200,6 +201,12 @@ def extract(
         log.debug("another process stored the same in %s meanwhile", output)
         hit = True
     return Extraction(output, hit, read_manifest(output)["provenance"])
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    # Found by reading files, which takes longer than a short film.
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 def _fingerprint(spec: CodecSpec) -> str | None:

@@ -161,9 +161,7 @@ def many(folder: Path, films: int) -> None:
         study(folder / "films", output, run.client, each=partial(remember, memory), cache=cache)
     print(f"{films} films found in the cache: {told(spent, films)}")
     tenth = max(1, films // 10)
-    print(
-        f"memory {memory[0]:.1f} MB after 1, {memory[tenth - 1]:.1f} after {tenth}, {memory[-1]:.1f} after {films} films"
-    )
+    print("memory", *(f"{memory[number - 1]:.1f} MB after {number}" for number in (1, tenth, films)), "films")
     with spending() as listing:
         found = find_stores(output)
     with spending() as opening:

@@ -134,7 +134,8 @@ def efficiency(folder: Path, films: int, seconds: float, rounds: int) -> None:
     best = {name: min(spent.wall for spent in spents) for name, spents in took.items()}
     print(f"{rounds} rounds of {films} films of {seconds:g} s, and of as many loops; workers of 1 thread")
     for name in took:
-        print(f"workers and work: {name}s {wall[name]:7.2f} s, {cpu[name]:7.2f} s of processors")
+        workers, what = name.split()
+        print(f"{what}s, workers: {workers} {wall[name]:9.2f} s, {cpu[name]:7.2f} s of processors")
     shortest = best["1 film"] / (2 * best["2 film"])
     print(f"efficiency by the clock {gain['film']:.2f}, of the shortest rounds {shortest:.2f}")
     print(f"efficiency of loops     {gain['loop']:.2f}, which is what the machine had to give")

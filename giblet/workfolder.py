@@ -133,13 +133,13 @@ def take_abandoned(target: Path, ending: str) -> list[Path]:
     OSError
         If the place cannot be listed.
     """
-    pattern = re.compile(rf"{re.escape(_prefix(target))}({_PROCESS})-[0-9a-f]{{8}}{re.escape(ending)}")
-    with os.scandir(target.parent) as entries:
-        found = [e.name for e in entries if pattern.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
+    prefix = _prefix(target)
+    pattern = re.compile(rf"{re.escape(prefix)}({_PROCESS})-[0-9a-f]{{8}}{re.escape(ending)}")
     taken = []
-    for folder in map(target.with_name, found):
-        owner = pattern.fullmatch(folder.name)
-        if owner is not None and _abandoned(folder, owner[1]):
+    # Among the results of ten thousand others, only the first look at a name must be quick.
+    for name in [name for name in os.listdir(target.parent) if name.startswith(prefix)]:  # noqa: PTH208
+        owner, folder = pattern.fullmatch(name), target.with_name(name)
+        if owner is not None and folder.is_dir() and not folder.is_symlink() and _abandoned(folder, owner[1]):
             mine = named_afresh(target, ending)
             # Only one of several processes can rename it.
             with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 
@@ -69,3 +70,32 @@ def test_encoding_models_are_timed_against_himalaya():
     assert "150 TRs, 50 targets, spaces of [4] columns at 5 delays, 3 folds, 2 mixtures: giblet" in done.stdout
     difference = float(done.stdout.rpartition(" ")[2])
     assert difference < 1e-4
+
+
+def scale(*words):
+    script = PROJECT / "benchmarks" / "scale.py"
+    done = subprocess.run([sys.executable, script, *map(str, words)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_cost_of_many_films_is_measured(sample_film):
+    out = scale("many", "--films", 20)
+    assert "20 films found in the cache: " in out
+    before, after = re.search(r"memory ([\d.]+) MB after 1 .* ([\d.]+) MB after 20 films", out).groups()
+    assert abs(float(after) - float(before)) < 20
+    seconds = [float(number) for number in re.findall(r"listed in ([\d.]+) s, opened in ([\d.]+) s", out)[0]]
+    assert max(seconds) < 1
+    row = scale("storage", sample_film, "--features", "audio.power").splitlines()[-1].split()
+    # One float32 at each of so many moments a second, and the moments.
+    assert row[0] == "audio.power"
+    assert 0 < float(row[2]) < 10
+
+
+@pytest.mark.slow
+def test_the_overhead_of_a_film_and_the_efficiency_of_workers_are_measured():
+    rows = scale("overhead", "--films", 10).splitlines()[1:]
+    assert len(rows) == 9
+    assert all(float(row.split()[-1]) < 1000 for row in rows)
+    out = scale("efficiency", "--films", 2, "--seconds", 2, "--rounds", 1)
+    assert 0 < float(re.search(r"efficiency by the clock ([\d.]+)", out)[1]) < 3

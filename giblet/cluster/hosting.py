@@ -32,6 +32,8 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     # On a busy machine it takes a worker long to come back.
     "distributed.deploy.lost-worker-timeout": "10 minutes",
+    # What Dask remembers of the past; of thousands of films it would be most of the memory.
+    "distributed.admin.low-level-log-length": 1000,
 }
 
 

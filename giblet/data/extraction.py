@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import importlib.metadata
 import logging
 import os
@@ -20,7 +21,7 @@ from giblet.data.outcome import Extraction
 from giblet.data.plan import BUILT_IN, Annotated, look_at_stimulus, plan_features
 from giblet.data.rebuild import make_folder
 from giblet.data.request import TRRequest
-from giblet.errors import AnnotationError, CodecError, StoreError
+from giblet.errors import AnnotationError, CodecError, MediaError, StoreError
 from giblet.features import ask_features
 from giblet.progress import SILENT, Progress
 from giblet.store import (
@@ -162,9 +163,13 @@ def extract(
         made_by = load_codec(codec, device) if plan.codes and loaded is None else loaded
         with StoreWriter(place, force=force) as store:
             filler = Filler(store, film, request, audio_track, progress)
-            filler.fill(plan, made_by, bandwidth, written)
-            if _state(film) != before:
-                raise StoreError("the film changed while it was read", "extract it again", film)
+            try:
+                filler.fill(plan, made_by, bandwidth, written)
+            except MediaError:
+                # What is wrong with it may be that it is another one by now, or gone.
+                _check_same(film, before)
+                raise
+            _check_same(film, before)
             provenance: dict[str, Any] = {
                 "giblet": giblet.__version__,
                 "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -172,7 +177,7 @@ def extract(
                 "film": about_film,
                 "features": [name for name in plan.names if name in BUILT_IN] + list(filler.series),
                 "view": request.to_dict(),
-                "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+                "versions": dict(_versions()),
                 **filler.provenance,
             }
             store.attrs["giblet"] = giblet.__version__
@@ -203,6 +208,12 @@ def extract(
     return Extraction(output, hit, read_manifest(output)["provenance"])
 
 
+@functools.cache
+def _versions() -> dict[str, str]:
+    # Found by reading files, which takes longer than a short film.
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
 def _hit(output: Path | str) -> Extraction:
     if damaged := verify(output):
         raise StoreError(
@@ -213,6 +224,15 @@ def _hit(output: Path | str) -> Extraction:
         sweep(real(output))
     log.debug("%s holds this already", output)
     return Extraction(output, True, read_manifest(output)["provenance"])
+
+
+def _check_same(film: str | os.PathLike[str], before: tuple[int, int]) -> None:
+    try:
+        same = _state(film) == before
+    except OSError as error:
+        raise MediaError("was removed while it was read", "put it back, and extract it again", film) from error
+    if not same:
+        raise StoreError("the film changed while it was read", "extract it again", film)
 
 
 def _state(film: str | os.PathLike[str]) -> tuple[int, int]:

@@ -28,6 +28,8 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.01, 1.0
 ATTEMPTS = 3
 """How often what turned out to be damaged or removed is looked for again before it is made without asking."""
 _said: set[Path] = set()
+# Bytes that this process has put into a folder with a limit since it last counted what lies there.
+_added: dict[tuple[Path, int], int] = {}
 
 
 class Cache:
@@ -61,7 +63,6 @@ class Cache:
         self.limit = limit
         self._digests = Digests(self.folder / "digests")
         self._shelves = Shelves(self.folder)
-        self._added: int | None = None
 
     @classmethod
     def asked(cls, cache: Cache | str | os.PathLike[str] | bool) -> Cache | None:
@@ -359,10 +360,11 @@ class Cache:
     def _make_room(self, size: int) -> None:
         """Collect at times: counting what is there takes a while where there are thousands of entries."""
         assert self.limit is not None
-        if self._added is not None:
-            self._added += size
-        if self._added is None or self._added > self.limit // 50:
-            self._added = 0
+        account = (self.folder, self.limit)
+        added = _added.get(account, self.limit) + size
+        full = added > self.limit // 50
+        _added[account] = 0 if full else added
+        if full:
             self.collect()
 
     def _set_aside(self, entry: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from giblet.errors import StoreError
 from giblet.store.keys import file_digest
 from giblet.store.manifest import MANIFEST, compose_manifest, damaged
-from giblet.store.partial import Partial, explained, real, refuse_inside_store, refuse_unless_free, sweep, sync
+from giblet.store.partial import Partial, explained, real, refuse_inside_store, refuse_unless_free, sweep
 from giblet.store.reader import read_manifest
 
 
@@ -76,7 +76,6 @@ def copy_store(
                     raise _damaged(source)
                 after_each()
             (partial.store / MANIFEST).write_bytes(text)
-            sync(partial.store / MANIFEST)
             refuse_unless_free(target, force, path)
             partial.publish(replace=force)
         finally:

@@ -73,11 +73,10 @@ class FolderDraft:
 
     def checksums(self) -> dict[str, str]:
         """Return the SHA-256 of each file, all of them safely on disk."""
-        folder, checksums = self._begun.store, {}
+        folder = self._begun.store
         with explained(self._path):
-            for name in sorted(files_in(folder)):
-                checksums[name] = file_digest(folder / name)
-                sync(folder / name)
+            checksums = {name: file_digest(folder / name) for name in sorted(files_in(folder))}
+            sync(*(folder / name for name in checksums))
         return checksums
 
     def publish(self, text: bytes) -> None:
@@ -85,7 +84,6 @@ class FolderDraft:
         partial = self._begun
         with explained(self._path):
             (partial.store / MANIFEST).write_bytes(text)
-            sync(partial.store / MANIFEST)
             refuse_unless_free(self._target, self._force, self._path)
             # Had someone cleaned up behind our back, some chunks would be gone and read as zeros.
             if not partial.owned():

@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 _ENDING = ".partial"
 _NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}-[0-9]+-[0-9]+-[0-9a-f]{8}" + re.escape(_ENDING), re.DOTALL)
 _OWNER, _STORE, _RETIRED = "owner.json", "store", "retired"
+# Files that one store waits for at the same time.
+_AT_ONCE = 8
 
 
 @contextmanager
@@ -97,8 +100,7 @@ class Partial:
 
     def publish(self, replace: bool) -> None:
         """Move the store to its place; with ``replace``, what is there goes into the hidden folder first."""
-        for root, _, _ in os.walk(self.store):
-            sync(Path(root))
+        sync(self.store / MANIFEST, *(Path(root) for root, _, _ in os.walk(self.store)))
         if replace and self._target.exists():
             self._target.rename(self._retired)
         # Onto an empty folder this succeeds, onto a full one it fails.
@@ -221,10 +223,19 @@ def refuse_unless_free(target: Path, force: bool, path: Path) -> None:
         raise StoreError(problem, "choose another place, or move that file away", path)
 
 
-def sync(path: Path) -> None:
-    """Wait until a file, or the list of a folder's entries, is on disk, where the system can tell."""
+def sync(*paths: Path) -> None:
+    """Wait until files, or the lists of folders' entries, are on disk, where the system can tell."""
     if os.name != "posix":
         return
+    if len(paths) == 1:
+        _sync(paths[0])
+        return
+    # Asked for at the same time, they go to the disk together.
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="giblet-sync") as threads:
+        list(threads.map(_sync, paths))
+
+
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -60,7 +60,11 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
 def is_store(path: str | os.PathLike[str]) -> bool:
     """Return whether a complete store that can be read lies at ``path``; imports nothing heavy."""
     try:
-        read_manifest(path)
+        place = as_place(path)
+        # Asked of all folders above a store, which mostly have none.
+        if isinstance(place, Path) and not os.path.lexists(place / MANIFEST):
+            return False
+        read_manifest(place)
     except StoreError:
         return False
     return True

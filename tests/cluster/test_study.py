@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -11,7 +19,9 @@ from giblet.data import open_store
 from giblet.errors import CodecError, MediaError, ParameterError
 from giblet.jobs import in_turn
 from giblet.kept import MOST, keeping, kept
-from giblet.store import is_store
+from giblet.progress import Silent
+from giblet.store import is_store, verify
+from giblet.store.arrays import StoreFolder
 
 CHEAP = {"features": "audio.power", "tr": 0.5}
 """Settings that need no model."""
@@ -71,6 +81,64 @@ def test_a_film_that_is_deleted_meanwhile_is_named_and_what_is_missing_is_done_l
     lost.write_bytes(kept_for_later)
     again = extract_many([films / "top.wav", f"{films}/a b/*.wav"], tmp_path / "out", **CHEAP)
     assert [one.state for one in again.outcomes] == ["hit", "hit", "done"]
+
+
+@pytest.mark.parametrize("moment", ["advance", "end"])
+def test_a_film_that_is_deleted_while_it_is_read_is_named_and_leaves_nothing(films, tmp_path, moment):
+    lost = films / "top.wav"
+    watcher = type("Watcher", (Silent,), {moment: lambda *_: lost.unlink(missing_ok=True)})()
+    with pytest.raises(MediaError, match="was removed while it was read") as raised:
+        giblet.extract(lost, tmp_path / "alone", progress=watcher, **CHEAP)
+    assert raised.value.path == str(lost)
+    assert [path.name for path in tmp_path.iterdir()] == ["films"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_takes_no_more_fails_a_film_and_leaves_nothing_of_it(films, tmp_path, monkeypatch, number):
+    original = StoreFolder.set
+    broken = True
+
+    async def failing(self, key, value):
+        if broken and "ü" in str(self.root) and "/c/" in key:
+            raise OSError(number, os.strerror(number))
+        await original(self, key, value)
+
+    monkeypatch.setattr(StoreFolder, "set", failing)
+    output = tmp_path / "out"
+    (films / "bad.mp4").unlink()
+    result = extract_many(films, output, **CHEAP)
+    assert [one.film for one in result.failed] == [str(films / "a b" / "ü.wav")]
+    assert {errno.ENOSPC: "the disk is full"}.get(number, "may not be written to") in result.failed[0].reason
+    assert sorted(path.name for path in (output / "a b").iterdir()) == ["long\n"]
+    broken = False
+    assert [one.state for one in extract_many(films, output, **CHEAP).outcomes] == ["hit", "done", "hit"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_a_worker_that_is_killed_at_a_film_leaves_nothing_half_visible(workers, tmp_path, make_film):
+    long = make_film(tmp_path / "in" / "long.wav", 600)
+    make_film(tmp_path / "in" / "short.wav")
+    output = tmp_path / "out"
+    seen = []
+
+    def kill():
+        while not seen:
+            for owner in output.glob(".long.*.partial/owner.json"):
+                with suppress(OSError, ValueError):
+                    pid = json.loads(owner.read_text())["pid"]
+                    os.kill(pid, signal.SIGKILL)
+                    seen.append((pid, is_store(output / "long")))
+            time.sleep(0.002)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    result = extract_many(long.parent, output, client=workers.client, cache=False, **CHEAP)
+    killer.join()
+    assert [one.state for one in result.outcomes] == ["done", "done"]
+    assert seen[0][1] is False
+    assert sorted(path.name for path in output.iterdir()) == ["long", "short"]
+    assert verify(output / "long") == []
+    assert power(output / "long").shape[-1] == pytest.approx(600 * power(output / "short").shape[-1], rel=0.1)
 
 
 def test_what_is_wrong_for_every_film_is_said_before_any_work(films, tmp_path):

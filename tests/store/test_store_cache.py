@@ -30,6 +30,7 @@ from giblet.store import (
     verify,
 )
 from giblet.store.defaults import default_limit
+from giblet.store.shelves import Shelves
 
 PROJECT = Path(cache_module.__file__).parents[2]
 KEYS = [content_key(film=number) for number in range(20)]
@@ -323,6 +324,15 @@ def test_the_limit_is_kept_while_entries_are_added(tmp_path, make):
         os.utime(cache.find(KEYS[number]), (1000 + number,) * 2)
         assert sum(entry.size for entry in cache.entries()) <= cache.limit
     assert [entry.key for entry in cache.entries()] == KEYS[5:8]
+
+
+def test_what_lies_there_is_not_counted_for_each_film(tmp_path, make, monkeypatch):
+    counted, original = [], Shelves.entries
+    monkeypatch.setattr(Shelves, "entries", lambda self: counted.append(self) or original(self))
+    for number in range(5):
+        cache = Cache(tmp_path / "cache", limit=10**9)
+        assert cache.keep(KEYS[number], make(tmp_path / str(number), KEYS[number]))
+    assert len(counted) == 1
 
 
 def test_what_is_larger_than_the_limit_pushes_nothing_out(filled, make, tmp_path):

@@ -6,6 +6,8 @@ import difflib
 import logging
 import re
 import shlex
+import signal
+import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -167,6 +169,16 @@ def queue_crew(path: Path) -> AbstractContextManager[Crew]:
     return hosted(lambda: make_cluster(queue), f"jobs of {queue.system}")
 
 
+def _import_jobqueue() -> Any:
+    """Return dask-jobqueue, which changes what Ctrl-C does as it is imported; that is undone."""
+    before = signal.getsignal(signal.SIGINT)
+    import dask_jobqueue
+
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
+    return dask_jobqueue
+
+
 def make_cluster(queue: Queue, **options: Any) -> JobQueueCluster:
     """Return a cluster that puts jobs into a queue, not begun.
 
@@ -182,9 +194,9 @@ def make_cluster(queue: Queue, **options: Any) -> JobQueueCluster:
     dask_jobqueue.JobQueueCluster
         Each of its workers does one film at a time, with its share of the job's cores.
     """
-    import dask_jobqueue
     from dask.utils import parse_bytes
 
+    dask_jobqueue = _import_jobqueue()
     made = {"slurm": dask_jobqueue.SLURMCluster, "sge": dask_jobqueue.SGECluster, "pbs": dask_jobqueue.PBSCluster}
     threads = max(1, queue.cores // queue.workers_per_job)
     own: dict[str, Any] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import laboring
@@ -162,3 +164,16 @@ def test_jobs_of_a_queue_do_the_work_and_are_taken_back(write, monkeypatch, tmp_
     with crew(queue=write("{jobs: 1, cores: 1, memory: 1GB, interface: lo}")) as run:
         assert [value for value, _ in values(run, [Job("a", laboring.double, (4,))], SILENT)] == [8]
     assert (tmp_path / "cancelled").read_text() == "17\n"
+
+
+def test_ctrl_c_stays_what_it_was():
+    tried = """
+import signal
+from giblet.cluster.jobqueue import Queue, make_cluster
+
+before = signal.getsignal(signal.SIGINT)
+make_cluster(Queue(jobs=1, cores=1, memory="1GB"), asynchronous=False, n_workers=0).close()
+print(signal.getsignal(signal.SIGINT) is before)
+"""
+    done = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True"], done.stderr

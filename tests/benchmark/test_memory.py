@@ -9,7 +9,7 @@ from benchmark.speaking import RATE, syllables
 from watching import needs_proc, peak_memory_of_giblet
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_proc
 def test_five_minutes_need_what_one_needs(tmp_path):
     peaks = []

@@ -34,6 +34,10 @@ _SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "10 minutes",
     # What Dask remembers of the past; of thousands of films it would be most of the memory.
     "distributed.admin.low-level-log-length": 1000,
+    # Looking at what workers do, a hundred times a second, takes a tenth of a core from those who work.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import soundfile
 from fabricate import babble
@@ -16,7 +18,11 @@ def workers():
     with pytest.MonkeyPatch.context() as patch:
         for name in THREAD_VARIABLES:
             patch.delenv(name, raising=False)
+        levels = [(handler, handler.level) for handler in logging.root.handlers]
         with crew(workers=2) as run:
+            # As long as a cluster lasts, Dask silences the handlers by which pytest hears what is logged.
+            for handler, level in levels:
+                handler.setLevel(level)
             yield run
 
 

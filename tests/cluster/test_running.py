@@ -54,8 +54,8 @@ def test_values_come_in_order_and_the_longest_begins_first(workers):
     found = values(workers, jobs, SILENT)
     assert [value for value, _ in found] == [2 * n for n in range(20)]
     began = [moment for _, moment in found]
-    # Two at a time: neighbours may change places.
-    assert max(began[-4:]) < min(began[:4])
+    # Two at a time, and one of the two may be slow: neighbours may change places.
+    assert sorted(began[10:])[5] < sorted(began[:10])[5]
     assert [value for value, _ in values(in_turn, jobs, SILENT)] == [2 * n for n in range(20)]
 
 

@@ -7,17 +7,28 @@ can be renamed, behind URLs such as ``s3://bucket/film``, the group lies in a fo
 
 from __future__ import annotations
 
-from giblet.store.cache import Cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from giblet.store.defaults import as_bytes, default_folder
-from giblet.store.generation import publish
 from giblet.store.keys import content_key, file_digest
-from giblet.store.listing import Listed, find_stores
 from giblet.store.manifest import FORMAT_VERSION
 from giblet.store.partial import StoreTakenError, check_output, refuse_inside_store
 from giblet.store.place import as_place, is_url, join, place_name
 from giblet.store.reader import is_store, open_dataset, open_described, open_group, read_manifest, stored_key, verify
-from giblet.store.shelves import Entry
-from giblet.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from giblet.store.cache import Cache
+    from giblet.store.generation import publish
+    from giblet.store.listing import Listed, find_stores
+    from giblet.store.shelves import Entry
+    from giblet.store.writer import StoreWriter
+
+# What writes, keeps and lists stores is loaded on first use: errors of the command line stay quick.
+_LATER = {
+    "Cache": "cache", "Entry": "shelves", "Listed": "listing", "StoreWriter": "writer", "find_stores": "listing",
+    "publish": "generation",
+}  # fmt: skip
 
 __all__ = [
     "FORMAT_VERSION",
@@ -46,3 +57,9 @@ __all__ = [
     "stored_key",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

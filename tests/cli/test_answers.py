@@ -101,8 +101,8 @@ def test_nothing_heavy_is_loaded_to_say_what_is_wrong(clip, my_store, my_codec, 
 def test_help_and_errors_answer_at_once(clip, words):
     giblet = ["-m", "giblet", *(word.format(clip=clip) for word in words)]
     # In multiples of what the libraries alone take, and in time of the processor: the machine may be slow or busy.
-    allowed = 0.5 * max(1.0, time_of_libraries() / 0.12)
-    assert any(processor_time(giblet) < allowed for _ in range(6))
+    allowed = 0.5 * max(1.0, time_of_libraries() / 0.15)
+    assert any(processor_time(giblet) < allowed for _ in range(3))
 
 
 @cache

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
-import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -13,15 +10,12 @@ from giblet.codecs.apcodec.chunks import ChunkedEngine
 from giblet.codecs.apcodec.model import APCodecModel
 from giblet.codecs.apcodec.spec import APCodecSpec
 from giblet.codecs.apcodec.streaming import StreamingEngine
-from giblet.codecs.base import Decoder, Encoder
+from giblet.codecs.base import Decoder
 from giblet.codecs.codes import Segment
-from giblet.codecs.encodec.codec import fingerprint
-from giblet.errors import CodecError
-
-log = logging.getLogger(__name__)
+from giblet.codecs.loaded import LoadedCodec
 
 
-class APCodecCodec:
+class APCodecCodec(LoadedCodec):
     """An APCodec of any size (see `giblet.codecs.base.Codec` for the attributes).
 
     Frame i is centred at sample i · hop, so a sound of n samples has n // hop + 1 frames.
@@ -43,33 +37,10 @@ class APCodecCodec:
 
     def __init__(self, model: APCodecModel, spec: APCodecSpec, device: str = "cpu") -> None:
         model = model.eval().requires_grad_(False).to(device)
-        self.name = spec.name
-        self.source = spec.source
-        self.channels = spec.channels
-        self.layout = spec.layout
-        self.bandwidths = spec.bandwidths
-        self.codebook_size = spec.codebook_size
-        self.normalize = spec.normalize
-        self.device = device
-        self.fingerprint = fingerprint(model, spec.config, spec.settings)
-        self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
-        self._spec = spec
+        super().__init__(model, spec, device)
         _fold(model)
         self._codebooks = model.quantizer.codebooks().cpu().numpy()
         self._engine = StreamingEngine(model) if model.config.streaming else ChunkedEngine(model)
-        log.debug(
-            "codec %s on %s: %d parameters, %s", self.name, device, self.n_parameters, type(self._engine).__name__
-        )
-
-    def n_codebooks(self, bandwidth: float | None = None) -> int:
-        """Return the number of codebooks of a bandwidth in kbps, or of the largest.
-
-        Raises
-        ------
-        CodecError
-            If the codec does not offer the bandwidth.
-        """
-        return self._spec.n_codebooks(bandwidth)
 
     def codebooks(self, n_codebooks: int | None = None) -> np.ndarray:
         """Return the code vectors, projected to the space of the latents.
@@ -80,16 +51,6 @@ class APCodecCodec:
             What entry k of codebook q adds to a latent.
         """
         return self._codebooks[:n_codebooks].copy()
-
-    def encoder(self, bandwidth: float) -> Encoder:
-        """Start to encode a sound at a bandwidth in kbps.
-
-        Raises
-        ------
-        CodecError
-            If the codec does not offer the bandwidth.
-        """
-        return self._engine.encoder(self.n_codebooks(bandwidth))
 
     def decoder(self, segments: tuple[Segment, ...]) -> Decoder:
         """Start to decode codes that lie in ``segments``."""
@@ -117,15 +78,7 @@ class APCodecCodec:
         CodecError
             If they have another shape or are no finite numbers.
         """
-        rows, dim = np.asarray(latents), self._spec.sizes.latent_dim
-        if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype.kind != "f" or not np.isfinite(rows).all():
-            raise CodecError(
-                f"latents have the shape {rows.shape} and type {rows.dtype}, or are not all finite",
-                f"give finite numbers of shape (n_frames, {dim}) for {self.name}",
-            )
-        if not len(rows):
-            return np.empty((self.channels, 0), np.float32)
-        return self._engine.latents_to_sound(torch.from_numpy(np.ascontiguousarray(rows, np.float32)).to(self.device))
+        return self._sound_of(latents, self._codebooks.shape[2])
 
 
 def _fold(model: nn.Module) -> None:

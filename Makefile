@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/.demo
 	$(BIN)/giblet demo
 
-# One process per core, each with one thread. What takes half a minute or more is left out; pytest -m long runs it.
+# One process per core, each with one thread.
 test: compiler $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 

@@ -217,7 +217,7 @@ def test_progress_ends_with_the_seconds_of_sound(folder, tiny):
 
 
 @pytest.mark.realdata
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_published_figures_of_the_first_weights_are_found(realdata):
     weights = realdata.parent / "codec-seed"
     if not weights.is_dir():

@@ -236,7 +236,7 @@ def test_scenes_at_the_restart_of_the_real_sheet(restart, mode, one_minilm):
     assert metadata["start_time"][first] == 946 * 1.5
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_the_real_sheet(realdata, one_minilm):
     processor = TextProcessor(temporal_mode="average")

@@ -168,7 +168,6 @@ def test_what_cannot_be_inverted_is_refused_at_once(n_fft: int, hop_length: int,
 
 
 @pytest.mark.realdata
-@pytest.mark.long
 def test_speech_is_as_intelligible_as_by_librosa_on_the_whole(realdata: Path) -> None:
     import librosa
     import soundfile

@@ -164,7 +164,6 @@ def test_inversion_does_not_depend_on_the_level(scale: float) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.long
 def test_inversion_comes_nearer_to_speech_than_librosas(realdata: Path) -> None:
     import librosa
     import soundfile

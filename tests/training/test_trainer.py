@@ -200,7 +200,6 @@ def test_the_stereo_model_trains(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.long
 def test_memory_does_not_grow_over_a_run(recordings, tmp_path):
     megabytes = []
 

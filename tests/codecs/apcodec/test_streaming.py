@@ -247,7 +247,7 @@ decoder.finish()
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @needs_proc
 def test_ten_minutes_need_what_ten_seconds_need(request):
     tests = request.config.rootpath / "tests"

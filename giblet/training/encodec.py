@@ -79,6 +79,9 @@ class EncodecTrainee:
         return _LATENTS_PER_ENTRY * self.settings.codebook_size
 
     @torch.no_grad()
+    def start(self, sounds: Iterator[Tensor]) -> None:
+        """Nothing of an EnCodec depends on sound before its first step."""
+
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
         """Set the codebooks by k-means.
 

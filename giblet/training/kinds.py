@@ -56,7 +56,7 @@ def make_trainee(config: CodecTrainingConfig, device: str) -> tuple[Trainee, Obj
                 teacher = load_teacher(config.teacher, config.model.sizes, device)
                 adversarial |= config.teacher.weights
             return (
-                APCodecTrainee(config.model, config.quantizer, seed, device, teacher),
+                APCodecTrainee(config.model, config.quantizer, seed, device, teacher, linear_start=config.linear_start),
                 APCodecObjective(config.losses, config.model.sizes, adversarial, device),
             )
     raise TypeError(f"{type(config).__name__} are the settings of no codec")

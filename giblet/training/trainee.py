@@ -48,6 +48,9 @@ class Trainee(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]:
         """Iterate over what the optimiser changes."""
 
+    def start(self, sounds: Iterator[Tensor]) -> None:
+        """Fit what is untrained to as many sounds (batch, channels, samples) as that takes, before the first step."""
+
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
         """Begin to use codes, after as many sounds (batch, channels, samples) as it takes to set the codebooks."""
 

@@ -190,6 +190,8 @@ class Trainer:
                 Loader(self._material.crops, self._material.augmentation, config.data.batch, first_step) as loader,
             ):
                 if not self._first_mel_distance:
+                    if config.start_from is None:
+                        self.trainee.start(self._more_sound(0))
                     self._first_mel_distance = self._validate(run_log, report)
                     self._first_losses = self._validation.losses
                     self._save()

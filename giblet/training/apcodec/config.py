@@ -133,6 +133,9 @@ class APCodecLossConfig(Section):
         Mean absolute, and squared, difference of log mel bands.
     codebook, commitment : float
         Of the entries from what they stand for, and the other way round.
+    mel_weighted : bool
+        Whether differences of log amplitudes and phases are multiplied by the slope of the mel scale, so that the low
+        frequencies that speech is understood by count most; not among what the authors do.
     n_mels : int
         Mel bands.
     waveform : float
@@ -159,6 +162,7 @@ class APCodecLossConfig(Section):
     mel_l2: NotNegative = 45.0
     codebook: NotNegative = 10.0
     commitment: NotNegative = 2.5
+    mel_weighted: bool = False
     n_mels: Count = 80
     waveform: NotNegative = 0.0
     multi_mel: NotNegative = 0.0
@@ -235,6 +239,9 @@ class APCodecTrainingConfig(CodecTrainingConfig):
 
     Attributes
     ----------
+    linear_start : bool
+        Whether training begins with amplitudes passed on by principal components of the recordings rather than at
+        random; not done by the authors.
     original_checkpoints : bool
         Whether every checkpoint is also written as the program of APCodec's authors does.
     teacher : APCodecTeacherSection or None
@@ -243,6 +250,7 @@ class APCodecTrainingConfig(CodecTrainingConfig):
         APCodec's sections; all else as in `CodecTrainingConfig`.
     """
 
+    linear_start: bool = False
     original_checkpoints: bool = False
     model: APCodecModelSection = APCodecModelSection()
     data: APCodecDataConfig = APCodecDataConfig()
@@ -257,6 +265,13 @@ class APCodecTrainingConfig(CodecTrainingConfig):
     def validation_seconds(self) -> float:
         """Half of what is usual, for spectra this dense take long."""
         return 1.0
+
+    @model_validator(mode="after")
+    def _check_linear_start(self) -> Self:
+        least = 2 * self.model.ratio - 1
+        if self.linear_start and self.model.kernel < least:
+            raise ValueError(f"linear_start needs a model.kernel of at least 2 · model.ratio - 1, {least}")
+        return self
 
     @model_validator(mode="after")
     def _check_checkpoints(self) -> Self:

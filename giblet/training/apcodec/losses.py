@@ -41,13 +41,15 @@ def anti_wrapped(angle: Tensor) -> Tensor:
     return (angle - 2 * math.pi * torch.round(angle / (2 * math.pi))).abs()
 
 
-def phase_losses(difference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def phase_losses(difference: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Return what a difference of phases costs.
 
     Parameters
     ----------
     difference : Tensor, shape (batch, frequencies, frames)
         Between two phases, radians.
+    weights : Tensor, shape (frequencies, 1), optional
+        What each frequency counts; by default all count alike.
 
     Returns
     -------
@@ -57,11 +59,28 @@ def phase_losses(difference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     along_frequency = torch.diff(difference, dim=1, prepend=torch.zeros_like(difference[:, :1]))
     along_time = torch.diff(difference, dim=2, prepend=torch.zeros_like(difference[:, :, :1]))
-    return (
-        anti_wrapped(difference).mean(),
-        anti_wrapped(along_frequency).mean(),
-        anti_wrapped(along_time).mean(),
+    distances = (anti_wrapped(steps) for steps in (difference, along_frequency, along_time))
+    phase, group_delay, time_difference = (
+        (distance if weights is None else weights * distance).mean() for distance in distances
     )
+    return phase, group_delay, time_difference
+
+
+def mel_slope(sample_rate: int, n_fft: int) -> Tensor:
+    """Return how finely hearing resolves each frequency of a spectrum.
+
+    Parameters
+    ----------
+    sample_rate, n_fft : int
+        Of the spectrum.
+
+    Returns
+    -------
+    Tensor, float32, shape (n_fft // 2 + 1, 1)
+        The slope of the mel scale of O'Shaughnessy (1987), over its mean: 1 / (1 + f / 700 Hz) but for a factor.
+    """
+    slope = 1 / (1 + torch.linspace(0, sample_rate / 2, n_fft // 2 + 1) / 700)
+    return (slope / slope.mean())[:, None]
 
 
 def consistency(real: Tensor, imaginary: Tensor, other_real: Tensor, other_imaginary: Tensor) -> Tensor:

@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from giblet.codecs.apcodec.config import APCodecConfig
 from giblet.training.apcodec.config import APCodecLossConfig
-from giblet.training.apcodec.losses import consistency, log_mel, mel_bank, phase_losses
+from giblet.training.apcodec.losses import consistency, log_mel, mel_bank, mel_slope, phase_losses
 from giblet.training.apcodec.spectra import parts
 from giblet.training.apcodec.trainee import SpectralReconstruction
 from giblet.training.losses import MelLoss
 from giblet.training.schedule import geometric
 from giblet.training.trainee import Reconstruction
 
-_NO_WEIGHTS = {"n_mels", "mel_windows", "log_floor", "log_floor_steps"}
+_NO_WEIGHTS = {"mel_weighted", "n_mels", "mel_windows", "log_floor", "log_floor_steps"}
 
 
 class APCodecObjective:
@@ -41,6 +41,8 @@ class APCodecObjective:
         self._sizes = sizes
         self._settings = settings
         self._weights = settings.model_dump(exclude=_NO_WEIGHTS) | adversarial
+        slope = mel_slope(sizes.sample_rate, sizes.n_fft).to(device)
+        self._slope = slope if settings.mel_weighted else torch.ones_like(slope)
         self._bank = mel_bank(sizes.sample_rate, sizes.n_fft, settings.n_mels).to(device)
         self._multi_mel = MelLoss(sizes.sample_rate, settings.mel_windows, overlap=2, linear=1, log_l1=1, log_l2=0).to(
             device
@@ -66,12 +68,12 @@ class APCodecObjective:
         made = cast(SpectralReconstruction, made)
         target, found = made.reference, made.spectrum
         real, imaginary = parts(made.sound[:, 0], self._sizes)
-        phase, group_delay, time_difference = phase_losses(found.phase - target.phase)
+        phase, group_delay, time_difference = phase_losses(found.phase - target.phase, self._slope)
         with torch.no_grad():
             target_mel = log_mel(target.real, target.imaginary, self._bank)
         mel = log_mel(real, imaginary, self._bank)
         losses = {
-            "amplitude": functional.mse_loss(found.log_amplitude, target.log_amplitude),
+            "amplitude": (self._slope * (found.log_amplitude - target.log_amplitude)).square().mean(),
             "phase": phase,
             "group_delay": group_delay,
             "time_difference": time_difference,

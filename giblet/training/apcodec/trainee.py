@@ -16,6 +16,8 @@ from giblet.codecs.apcodec.spectrum import Spectrum, analyse, synthesise
 from giblet.codecs.catalog import CodecSpec, find_codec
 from giblet.errors import ParameterError
 from giblet.training.apcodec.config import APCodecModelSection, APCodecQuantizerConfig
+from giblet.training.apcodec.linear import start_linear
+from giblet.training.apcodec.losses import mel_slope
 from giblet.training.apcodec.original import newest_checkpoints
 from giblet.training.apcodec.start import set_codebooks
 from giblet.training.apcodec.teacher import Answer, Teacher, features_of
@@ -23,6 +25,8 @@ from giblet.training.trainee import Reconstruction
 
 LATENTS_PER_ENTRY = 10
 """That codebooks are set from."""
+START_SECONDS = 200
+"""Of sound that principal components are taken of."""
 
 
 @dataclass
@@ -56,6 +60,8 @@ class APCodecTrainee:
         Where it runs.
     teacher : Teacher, optional
         Whom it learns from; what is left to learn is told among the penalties.
+    linear_start : bool
+        Whether `start` sets weights.
     """
 
     def __init__(
@@ -65,10 +71,13 @@ class APCodecTrainee:
         seed: int,
         device: str,
         teacher: Teacher | None = None,
+        *,
+        linear_start: bool = False,
     ) -> None:
         self._sizes = settings.sizes
         self._quantizer = quantizer
         self._teacher = teacher
+        self._linear_start = linear_start
         self._seed = seed
         self._device = device
         with torch.random.fork_rng(devices=[]):
@@ -90,6 +99,17 @@ class APCodecTrainee:
     def parameters(self) -> Iterator[nn.Parameter]:
         """Iterate over what the optimiser changes."""
         return self.model.parameters()
+
+    @torch.no_grad()
+    def start(self, sounds: Iterator[Tensor]) -> None:
+        """Let amplitudes pass from the first step, where asked for; sounds (batch, 1, samples) are of one length."""
+        if not self._linear_start:
+            return
+        found: list[Tensor] = []
+        while sum(part.numel() for part in found) < START_SECONDS * self._sizes.sample_rate:
+            found.append(next(sounds))
+        log_amplitude = torch.cat([analyse(sound[:, 0].to(self._device), self._sizes).log_amplitude for sound in found])
+        start_linear(self.model, log_amplitude, mel_slope(self._sizes.sample_rate, self._sizes.n_fft)[:, 0])
 
     @torch.no_grad()
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:

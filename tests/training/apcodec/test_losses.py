@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from giblet.codecs.apcodec.config import APCodecConfig
 from giblet.codecs.apcodec.spectrum import Spectrum, analyse
 from giblet.training.apcodec.config import APCodecLossConfig
-from giblet.training.apcodec.losses import anti_wrapped
+from giblet.training.apcodec.losses import anti_wrapped, mel_slope
 from giblet.training.apcodec.objective import APCodecObjective
 from giblet.training.apcodec.trainee import SpectralReconstruction
 
@@ -134,6 +134,35 @@ def test_every_term_is_that_of_the_slow_twin() -> None:
     assert found.keys() == twin.keys()
     for name, loss in twin.items():
         assert found[name].item() == pytest.approx(loss, rel=2e-3), name
+
+
+def test_the_slope_is_that_of_the_mel_scale() -> None:
+    import librosa
+
+    frequencies = np.linspace(0, 8_000, 65)
+    step = 0.01
+    slope = librosa.hz_to_mel(frequencies + step, htk=True) - librosa.hz_to_mel(frequencies, htk=True)
+    np.testing.assert_allclose(mel_slope(16_000, 128)[:, 0], slope / slope.mean(), rtol=1e-4)
+
+
+def test_differences_count_by_the_slope_of_the_mel_scale() -> None:
+    sound = noise(1)
+    made = made_of(sound, noise(2))
+    found = objective(mel_weighted=True).losses(sound[:, None], made, 0)
+    plain = objective().losses(sound[:, None], made, 0)
+    slope = mel_slope(16_000, 128).numpy()
+    difference = (made.spectrum.log_amplitude - made.reference.log_amplitude).numpy()
+    assert found["amplitude"].item() == pytest.approx(np.mean((slope * difference) ** 2), rel=1e-4)
+    turns = made.spectrum.phase.double().numpy() - made.reference.phase.double().numpy()
+    steps = {
+        "phase": turns,
+        "group_delay": np.diff(turns, axis=1, prepend=0),
+        "time_difference": np.diff(turns, axis=2, prepend=0),
+    }
+    for name, angles in steps.items():
+        assert found[name].item() == pytest.approx(np.mean(slope * np.vectorize(wrapped)(angles)), rel=1e-4), name
+    others = found.keys() - steps - {"amplitude"}
+    assert {name: found[name] for name in others} == {name: plain[name] for name in others}
 
 
 def test_the_sound_itself_costs_nothing() -> None:

@@ -145,6 +145,18 @@ def test_start_from_keeps_what_was_learnt_and_refuses_what_does_not_fit(settings
         Trainer(settings(start_from="tiny"), tmp_path / "third")
 
 
+def test_a_linear_start_comes_once_before_the_first_step(settings, tmp_path):
+    still = {"optimizer": {"learning_rate": 1e-12}, "run": {"steps": 1, "validate_every": 1}}
+    plain = Trainer(settings(**still), tmp_path / "plain").run()
+    started = Trainer(settings(**still, linear_start=True), tmp_path / "started").run()
+    assert started.first_losses["amplitude"] < 0.5 * plain.first_losses["amplitude"]
+    resumed = Trainer(settings(**still | {"run": {"steps": 2}}, linear_start=True), tmp_path / "started").run()
+    assert resumed.losses["amplitude"] == pytest.approx(started.first_losses["amplitude"], rel=1e-3)
+    learnt = str(tmp_path / "plain" / "model")
+    again = Trainer(settings(**still, linear_start=True, start_from=learnt), tmp_path / "again").run()
+    assert again.losses["amplitude"] == pytest.approx(plain.losses["amplitude"], rel=1e-3)
+
+
 def test_items_are_as_many_spectra_as_the_decoder_makes(settings):
     published = check_config({"model": {"kind": "apcodec"}})
     assert published.crop_samples == 7960

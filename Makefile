@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/.demo
 	$(BIN)/giblet demo
 
-# One process per core, each with one thread.
+# One process per core, each with one thread. Bytecode spares the many commands that are run some time.
 test: compiler $(VENV)/.test
+	$(BIN)/python -m compileall -q giblet
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.lint

@@ -32,7 +32,7 @@ SMALL = {
     "quantizer": {"start": 4},
     "losses": {"mel_windows": [128, 512], "overlap": 2, "log_floor_steps": 10},
     "optimizer": {"learning_rate": 1e-3, "warmup": 2, "decay": 0.5},
-    "run": {"steps": 10, "validate_every": 5, "checkpoint_every": 5, "log_every": 1, "device": "cpu", "threads": 1},
+    "run": {"steps": 10, "validate_every": 10, "checkpoint_every": 5, "log_every": 1, "device": "cpu", "threads": 1},
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_another_seed_gives_another_run(recordings, tmp_path):
 @pytest.mark.parametrize("stop", [2, 7], ids=["before the quantiser", "after it"])
 def test_a_resumed_run_equals_an_uninterrupted_one(recordings, tmp_path, stop):
     config = settings(
-        recordings, tmp_path / "cache", run={"checkpoint_every": 1, "log_every": 3},
+        recordings, tmp_path / "cache", run={"validate_every": 5, "checkpoint_every": 1, "log_every": 3},
         adversary={"discriminators": ["ms-stft"], "sizes": {"ms-stft": {"width": 2, "windows": [128]}}, "start": 3},
     )  # fmt: skip
     Trainer(config, tmp_path / "whole").run()

@@ -7,7 +7,9 @@ by anything else.
 
 References
 ----------
-Zhang, Dauphin and Ma (2019), Fixup Initialization (blocks that begin by adding nothing).
+Krähenbühl, Doersch, Donahue and Darrell (2016), Data-dependent Initializations of Convolutional Neural Networks
+(weights from principal components); Zhang, Dauphin and Ma (2019), Fixup Initialization (blocks that begin by adding
+nothing).
 """
 
 from __future__ import annotations

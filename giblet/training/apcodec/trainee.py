@@ -23,7 +23,7 @@ from giblet.training.apcodec.start import set_codebooks
 from giblet.training.apcodec.teacher import Answer, Teacher, features_of
 from giblet.training.trainee import Reconstruction
 
-LATENTS_PER_ENTRY = 10
+LATENTS_PER_ENTRY = 30
 """That codebooks are set from."""
 START_SECONDS = 200
 """Of sound that principal components are taken of."""
@@ -113,7 +113,7 @@ class APCodecTrainee:
 
     @torch.no_grad()
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
-        """Set the codebooks from the latents of sounds (batch, 1, samples), ten latents an entry."""
+        """Set the codebooks from the latents of sounds (batch, 1, samples), `LATENTS_PER_ENTRY` an entry."""
         found: list[Tensor] = []
         while sum(part.shape[0] * part.shape[2] for part in found) < LATENTS_PER_ENTRY * self._sizes.codebook_size:
             sound = next(sounds).to(self._device)

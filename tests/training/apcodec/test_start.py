@@ -48,6 +48,18 @@ def test_codebooks_lie_where_the_latents_are(codebook_dim):
     assert torch.equal(quantizer.encode(latents), again.encode(latents))
 
 
+def test_a_spare_number_lets_codes_tell_lengths_apart():
+    direction = torch.nn.functional.normalize(torch.randn(6, generator=seeded(7)), dim=0)
+    latents = (torch.linspace(1, 8, 16).repeat_interleave(20) * direction[:, None])[None]
+    left = {}
+    for codebook_dim in (6, 7):
+        torch.manual_seed(0)
+        quantizer = ResidualQuantizer(APCodecConfig(**SIZES, **(BOOKS | {"codebook_dim": codebook_dim})))
+        set_codebooks(quantizer, latents, seeded())
+        left[codebook_dim] = left_over(quantizer, latents, 1)
+    assert left[7] < 0.05 * left[6]
+
+
 def test_there_are_no_codes_before_the_start_and_a_resumed_run_knows():
     model = APCodecModelSection(**SIZES, **BOOKS)
     trainee, resumed = (APCodecTrainee(model, APCodecQuantizerConfig(start=5), 0, "cpu") for _ in range(2))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,10 @@ def shrink(model: Path, result: Path) -> None:
     result.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.to(torch.float16) for key, value in load_file(model / "model.safetensors").items()}
     (result / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
-    (result / "config.json").write_text((model / "config.json").read_text())
+    # At 6 kbps alone, so that nobody gets fewer codebooks without having asked.
+    config = json.loads((model / "config.json").read_text())
+    config["bandwidths"] = config["bandwidths"][-1:]
+    (result / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def command(
         str | None,
         typer.Option(
             "--codec",
-            help="Hub name, the folder of a codec, or tiny, which is built in; of codes, the one that made them.",
+            help="Hub name, the folder of a codec, or tiny or apcodec-tiny, which are built in; of codes, the one that "
+            "made them.",
             show_default="facebook/encodec_24khz, or what codes say",
         ),
     ] = None,

@@ -27,7 +27,9 @@ ENDINGS = (".json", ".csv")
 def command(
     codec: Annotated[
         str,
-        typer.Argument(help="Hub name, the folder of a codec, or tiny, which is built in.", show_default=False),
+        typer.Argument(
+            help="Hub name, the folder of a codec, or tiny or apcodec-tiny, which are built in.", show_default=False
+        ),
     ],
     data: Annotated[
         list[Path], typer.Option("--data", help="Recordings, films, or folders of them.", show_default=False)

@@ -27,7 +27,7 @@ def make(
     codec: Annotated[
         str | None,
         typer.Option(
-            help="Hub name, the folder of a codec, or tiny, which is built in; default "
+            help="Hub name, the folder of a codec, or tiny or apcodec-tiny, which are built in; default "
             "facebook/encodec_24khz, or none where there are other conditions and no bandwidths.",
             show_default=False,
         ),

@@ -28,7 +28,9 @@ Bandwidth = Annotated[
         show_default="3, or the largest of a codec without 3",
     ),
 ]
-Codec = Annotated[str, typer.Option("--codec", help="Hub name, the folder of a codec, or tiny, which is built in.")]
+Codec = Annotated[
+    str, typer.Option("--codec", help="Hub name, the folder of a codec, or tiny or apcodec-tiny, which are built in.")
+]
 Device = Annotated[
     str, typer.Option("--device", help="auto (CUDA where there is one), cpu, cuda, cuda:N for GPU number N, or mps.")
 ]

@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 
 from giblet.codecs import decode, encode, find_codec, load_codec
-from giblet.codecs.catalog import is_built_in
 from giblet.data import AudioProcessor
 from giblet.media import AudioReader
 from giblet.metrics import stoi
 
 NAME = "apcodec-tiny"
-
-pytestmark = pytest.mark.skipif(not is_built_in(NAME), reason="no such codec comes with this version")
 
 
 @pytest.fixture(scope="module")
@@ -44,4 +41,4 @@ def test_speech_stays_intelligible(codec, realdata):
             sound = reader.read().data[:, : 5 * 48_000]
         sound = (0.06 / sound.std() * sound).astype(np.float32)
         found.append(stoi(sound[0], decode(codec, encode(codec, sound, 6.0))[0], 48_000))
-    assert np.mean(found) > 0.75
+    assert np.mean(found) > 0.85

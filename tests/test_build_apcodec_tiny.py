@@ -39,10 +39,11 @@ def test_wide_recordings_are_chosen_and_some_voices_held_out(script, tmp_path):
 def test_what_ships_is_half_as_large_and_the_same_codec(script, tmp_path):
     torch.manual_seed(0)
     model = APCodecModel(APCodecConfig(**SIZES))
-    save_model(model, tmp_path / "model")
+    save_model(model, tmp_path / "model", model.config.bandwidths)
     script.shrink(tmp_path / "model", tmp_path / "small")
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("model", "small")]
     assert sizes[1] < 0.6 * sizes[0]
     codec = load_codec(tmp_path / "small", "cpu")
+    assert codec.bandwidths == model.config.bandwidths[-1:]
     expected = model.quantizer.codebooks().detach().numpy()
     assert codec.codebooks() == pytest.approx(expected, abs=1e-2)

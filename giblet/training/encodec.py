@@ -78,10 +78,10 @@ class EncodecTrainee:
         """Return how many latents `start_quantizer` wants."""
         return _LATENTS_PER_ENTRY * self.settings.codebook_size
 
-    @torch.no_grad()
     def start(self, sounds: Iterator[Tensor]) -> None:
         """Nothing of an EnCodec depends on sound before its first step."""
 
+    @torch.no_grad()
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
         """Set the codebooks by k-means.
 

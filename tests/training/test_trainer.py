@@ -20,7 +20,8 @@ from transformers import EncodecModel
 from giblet.codecs import encode, load_codec
 from giblet.errors import CodecError, GibletError, ParameterError
 from giblet.progress import Silent
-from giblet.training.configfile import check_config
+from giblet.training.configfile import check_config, read_config
+from giblet.training.kinds import make_trainee
 from giblet.training.trainer import Trainer
 
 SMALL = {
@@ -99,6 +100,23 @@ def test_a_run_repeats_and_leaves_a_codec(recordings, tmp_path):
     codes = encode(codec, babble(24_000), 1.2)
     assert codes.data.shape == (4, 75)
     assert len(np.unique(codes.data)) > 1
+
+
+@pytest.mark.parametrize("name", ["minutes", "apcodec-tiny"])
+def test_no_graph_is_kept_of_the_sound_that_codebooks_begin_with(name):
+    small = {"model.codebook_size=8", "data.batch=1", "run.device=cpu"}
+    trainee, _ = make_trainee(read_config(name, tuple(small)), "cpu")
+    modes = []
+
+    def sounds():
+        while True:
+            modes.append(torch.is_grad_enabled())
+            yield torch.from_numpy(babble(24_000))[None]
+
+    trainee.start_quantizer(sounds())
+    assert trainee.quantizes
+    assert modes
+    assert not any(modes)
 
 
 def test_another_seed_gives_another_run(recordings, tmp_path):

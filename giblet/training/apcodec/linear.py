@@ -42,10 +42,8 @@ class Components(NamedTuple):
     ----------
     mean : Tensor, float32, shape (n_bins,)
         Of log amplitudes.
-    scale : Tensor, float32, shape (n_bins,)
-        By which a difference from the mean is multiplied before it is projected.
     of_spectra : Tensor, float32, shape (n_bins, n)
-        Orthonormal columns.
+        Orthonormal columns, of differences from the mean that have been scaled.
     of_groups : Tensor, float32, shape (n_grouped, n, m)
         Orthonormal over its first two axes: what each spectrum's component adds to each component of the group.
     swing : float
@@ -53,7 +51,6 @@ class Components(NamedTuple):
     """
 
     mean: Tensor
-    scale: Tensor
     of_spectra: Tensor
     of_groups: Tensor
     swing: float
@@ -82,7 +79,7 @@ def principal_components(log_amplitude: Tensor, scale: Tensor, n: int, n_grouped
     found = spectra @ of_spectra
     groups = found[:, : found.shape[1] // n_grouped * n_grouped].reshape(-1, n_grouped * n)
     of_groups = _largest(groups, m).reshape(n_grouped, n, m)
-    return Components(mean, scale, of_spectra, of_groups, float(found[..., 0].std()))
+    return Components(mean, of_spectra, of_groups, float(found[..., 0].std()))
 
 
 def _largest(vectors: Tensor, n: int) -> Tensor:
@@ -111,13 +108,13 @@ def start_linear(model: APCodecModel, log_amplitude: Tensor, scale: Tensor) -> N
     latent = LATENT / (factor * parts.swing * sizes.ratio**0.5)
 
     encoder, decoder = model.encoder, model.decoder
-    _pass_on(encoder.amplitude.stack, factor * (parts.scale[:, None] * parts.of_spectra).T, parts.mean)
+    _pass_on(encoder.amplitude.stack, factor * (scale[:, None] * parts.of_spectra).T, parts.mean)
     _set(encoder.amplitude.down, dict(enumerate(latent * parts.of_groups.transpose(1, 2))))
-    _set(encoder.join, {0: torch.eye(m)})
-    _set(decoder.split, {0: torch.eye(m)})
+    for layer in (encoder.join, decoder.split):
+        _set(layer, {0: torch.eye(m, device=scale.device)})
     _set(decoder.amplitude.up, dict(enumerate(parts.of_groups / latent)))
-    _pass_on(decoder.amplitude.stack, torch.eye(n), torch.zeros(n))
-    _set(decoder.to_amplitude, {0: parts.of_spectra / (factor * parts.scale[:, None])})
+    _pass_on(decoder.amplitude.stack, torch.eye(n, device=scale.device), scale.new_zeros(n))
+    _set(decoder.to_amplitude, {0: parts.of_spectra / (factor * scale[:, None])})
     cast(Tensor, decoder.to_amplitude.bias).copy_(parts.mean)
 
 
@@ -125,7 +122,7 @@ def _pass_on(stack: Stack, weight: Tensor, mean: Tensor) -> None:
     """Let a stack give weight · (input − mean) in its first channels, as nearly as its normalisations allow."""
     n = len(weight)
     embed, project = stack.embed, stack.project
-    constant = torch.ones(embed.out_channels)
+    constant = weight.new_ones(embed.out_channels)
     constant[::2] = -1
     constant[:n] = 0
     embed.weight[:n] = 0
@@ -149,10 +146,9 @@ def _set(layer: nn.Module, taps: dict[int, Tensor]) -> None:
     whole = convolution.weight.clone()
     # That of a transposed convolution is (channels in, channels out, taps).
     view = whole.transpose(0, 1) if isinstance(layer, Upsample) else whole
+    rows, columns = taps[0].shape
+    view[:rows] = 0
     for tap, weight in taps.items():
-        rows, columns = weight.shape
-        if tap == 0:
-            view[:rows] = 0
         view[:rows, :columns, convolution.before + tap] = weight
     convolution.weight = whole
-    cast(Tensor, convolution.bias)[: len(taps[0])] = 0
+    cast(Tensor, convolution.bias)[:rows] = 0

@@ -109,7 +109,8 @@ class APCodecTrainee:
         while sum(part.numel() for part in found) < START_SECONDS * self._sizes.sample_rate:
             found.append(next(sounds))
         log_amplitude = torch.cat([analyse(sound[:, 0].to(self._device), self._sizes).log_amplitude for sound in found])
-        start_linear(self.model, log_amplitude, mel_slope(self._sizes.sample_rate, self._sizes.n_fft)[:, 0])
+        slope = mel_slope(self._sizes.sample_rate, self._sizes.n_fft)[:, 0]
+        start_linear(self.model, log_amplitude, slope.to(self._device))
 
     @torch.no_grad()
     def start_quantizer(self, sounds: Iterator[Tensor]) -> None:
